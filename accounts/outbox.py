@@ -1,0 +1,87 @@
+"""Mail as an outbox: written with what it tells of, sent afterwards, tried again until it is out."""
+
+import logging
+import zoneinfo
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from accounts.models import OutgoingMail, User
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = timedelta(seconds=30)
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+@contextmanager
+def in_zone_of(user: User) -> Iterator[None]:
+    """Format times for this person: in their own zone, or in UTC when they have not said."""
+    with timezone.override(zoneinfo.ZoneInfo(user.timezone or "UTC")):
+        yield
+
+
+def write_mail(
+    *, user: User, key: str, subject: str, paragraphs: Sequence[str], action: tuple[str, str] | None = None
+) -> None:
+    """Put a mail into the outbox, inside the caller's transaction.
+
+    Args:
+        key: names the event; the same event never writes two mails to one person.
+        action: a button's words and the path it leads to.
+    """
+    context = {
+        "subject": subject,
+        "paragraphs": paragraphs,
+        "action_label": action[0] if action else "",
+        "action_url": settings.SITE_URL + action[1] if action else "",
+        "SITE_NAME": settings.SITE_NAME,
+        "SITE_URL": settings.SITE_URL,
+    }
+    mail = OutgoingMail(
+        user=user,
+        key=key,
+        subject=subject,
+        text=render_to_string("mail/message.txt", context),
+        html=render_to_string("mail/message.html", context),
+    )
+    OutgoingMail.objects.bulk_create([mail], ignore_conflicts=True)
+
+
+def send_due(*, now: datetime, limit: int = 50) -> int:
+    """Send what is due and return how many went out. Safe to run twice at once: each row is locked while it is sent."""
+    sent = 0
+    for pk in OutgoingMail.objects.due(now=now).values_list("pk", flat=True)[:limit]:
+        sent += _send(pk, now=now)
+    return sent
+
+
+@transaction.atomic
+def _send(pk: object, *, now: datetime) -> bool:
+    mail = (
+        (OutgoingMail.objects.due(now=now).select_for_update(skip_locked=True, of=("self",)).select_related("user"))
+        .filter(pk=pk)
+        .first()
+    )
+    if mail is None:
+        return False
+    message = EmailMultiAlternatives(mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, [mail.user.email])
+    message.attach_alternative(mail.html, "text/html")
+    mail.attempts += 1
+    try:
+        message.send()
+    except OSError as error:
+        log.warning("mail %s was not sent: %s", mail.pk, error)
+        mail.error = str(error)[:500]
+        mail.next_attempt_at = now + min(FIRST_PAUSE * 2 ** (mail.attempts - 1), LONGEST_PAUSE)
+        mail.save(update_fields=["attempts", "error", "next_attempt_at"])
+        return False
+    mail.sent_at, mail.error = timezone.now(), ""
+    mail.save(update_fields=["attempts", "sent_at", "error"])
+    return True

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class BillingConfig(AppConfig):
+    name = "billing"
+
+    def ready(self) -> None:
+        from billing import observers
+        from bookings import events
+
+        events.booking_canceled.connect(observers.refund_canceled, dispatch_uid="billing.refund_canceled")
+        events.booking_undelivered.connect(observers.refund_undelivered, dispatch_uid="billing.refund_undelivered")

@@ -1,0 +1,88 @@
+"""Refunds: money on its way back to a buyer."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from billing.models.payment import Payment
+from common.ids import uuid7
+from common.money import Currency
+
+
+class RefundStatus(models.TextChoices):
+    REQUESTED = "requested", "On its way"
+    MADE = "made", "Made"
+    FAILED = "failed", "Failed"
+
+    @property
+    def tone(self) -> str:
+        return {"requested": "warn", "made": "good", "failed": "bad"}[self.value]
+
+
+class RefundReason(models.TextChoices):
+    CANCELED_BY_BUYER = "canceled_by_buyer", "Canceled by the buyer"
+    CANCELED_BY_PROVIDER = "canceled_by_provider", "Canceled by the provider"
+    NOT_DELIVERED = "not_delivered", "The machine could not be handed over"
+    PAID_TOO_LATE = "paid_too_late", "Paid after the hold had lapsed"
+    PAID_TWICE = "paid_twice", "Paid twice"
+
+
+class RefundQuerySet(models.QuerySet["Refund"]):
+    def due(self, *, now: datetime) -> "RefundQuerySet":
+        """Requested, and not being tried by anyone at this moment."""
+        return self.filter(status=RefundStatus.REQUESTED, next_attempt_at__lte=now).order_by("requested_at")
+
+
+class Refund(models.Model):
+    """Money given back from one payment. Written first, then made by a sweep, exactly once.
+
+    Its id is in the processor's metadata and makes the idempotency key: after a crash the processor is
+    asked whether it has been done before it is done.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds", db_column="payment_id")
+    amount = models.DecimalField(max_digits=12, decimal_places=2)
+    currency = models.CharField(max_length=3, choices=Currency.choices)
+    reason = models.CharField(max_length=30, choices=RefundReason.choices)
+    status = models.CharField(max_length=10, choices=RefundStatus.choices, default=RefundStatus.REQUESTED)
+    requested_at = models.DateTimeField(default=timezone.now)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Empty: the marketplace itself.",
+    )
+    next_attempt_at = models.DateTimeField(default=timezone.now)
+    attempts = models.PositiveIntegerField(default=0)
+    stripe_refund = models.CharField(max_length=80, null=True, blank=True, unique=True)
+    made_at = models.DateTimeField(null=True, blank=True)
+    failure = models.CharField(max_length=300, blank=True)
+
+    objects = RefundQuerySet.as_manager()
+
+    class Meta:
+        db_table = "refunds"
+        ordering = ["requested_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="refunds_amount_positive"),
+            models.CheckConstraint(condition=Q(status__in=RefundStatus.values), name="refunds_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status="made") | Q(stripe_refund__isnull=False, made_at__isnull=False),
+                name="refunds_made_has_processors_id",
+            ),
+        ]
+        indexes = [models.Index(fields=["next_attempt_at"], condition=Q(status="requested"), name="refunds_to_make")]
+
+    def __str__(self) -> str:
+        return f"{self.amount} {self.currency} back, {self.get_status_display().lower()}"
+
+    @property
+    def counts(self) -> bool:
+        """Whether it lessens what can still be refunded: a refund in flight does."""
+        return self.status != RefundStatus.FAILED

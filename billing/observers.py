@@ -1,0 +1,29 @@
+"""What billing does about bookings' announcements. Runs inside the announcing transaction: it only writes rows."""
+
+from datetime import datetime
+from typing import Any
+
+from accounts.models import User
+from billing.models import RefundReason
+from billing.services.refunds import refund_booking
+from bookings.models import Booking
+from bookings.terms import Refund
+
+REASONS = {
+    "buyer": RefundReason.CANCELED_BY_BUYER,
+    "provider": RefundReason.CANCELED_BY_PROVIDER,
+    "not_delivered": RefundReason.NOT_DELIVERED,
+}
+
+
+def refund_canceled(
+    sender: Any, *, booking: Booking, refund: Refund, reason: str, by: User | None, now: datetime, **_: Any
+) -> None:
+    """Owe the buyer what the terms give back."""
+    if refund.back > 0:
+        refund_booking(booking=booking, amount=refund.back, reason=REASONS[reason], by=by, now=now)
+
+
+def refund_undelivered(sender: Any, *, booking: Booking, now: datetime, **_: Any) -> None:
+    """Owe the buyer everything."""
+    refund_booking(booking=booking, amount=booking.price_total, reason=RefundReason.NOT_DELIVERED, by=None, now=now)

@@ -1,0 +1,136 @@
+"""Giving money back: written first, made afterwards, exactly once."""
+
+import logging
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from accounts.models import User
+from accounts.outbox import in_zone_of, write_mail
+from billing import gateway
+from billing.errors import PaymentError, ProcessorAway
+from billing.models import Payment, PaymentStatus, Refund, RefundStatus
+from bookings.models import Booking
+from bookings.services.history import note
+from common.formats import money
+from common.queue import soon
+
+log = logging.getLogger(__name__)
+
+#: Whoever takes a refund has it this long; longer than every time limit of the gateway together.
+LEASE = timedelta(seconds=90)
+FIRST_PAUSE = timedelta(seconds=15)
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+def request_refund(*, payment: Payment, amount: Decimal, reason: str, by: User | None, now: datetime) -> Refund:
+    """Owe the buyer ``amount`` of a payment, in the caller's transaction. A sweep makes it.
+
+    Raises:
+        PaymentError: more than was paid and not yet given back; refunds in flight count.
+    """
+    payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
+    if payment.status != PaymentStatus.PAID or not 0 < amount <= payment.refundable:
+        raise PaymentError("A refund cannot be more than what was paid and is not given back yet.")
+    refund = Refund.objects.create(
+        payment=payment,
+        amount=amount,
+        currency=payment.currency,
+        reason=reason,
+        requested_at=now,
+        requested_by=by,
+        next_attempt_at=now,
+    )
+    soon("billing.tasks.make_refund", str(refund.pk))
+    return refund
+
+
+def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User | None, now: datetime) -> list[Refund]:
+    """Owe the buyer ``amount`` of what the booking's payments hold, newest first.
+
+    Raises:
+        PaymentError: the payments do not hold that much.
+    """
+    refunds = []
+    left = amount
+    for payment in Payment.objects.paid().filter(booking=booking).order_by("-paid_at").prefetch_related("refunds"):
+        part = min(left, payment.refundable)
+        if part > 0:
+            refunds.append(request_refund(payment=payment, amount=part, reason=reason, by=by, now=now))
+            left -= part
+    if left > 0:
+        raise PaymentError(f"{left} {booking.currency} more was to be refunded than was paid.")
+    return refunds
+
+
+def make_due_refunds(*, now: datetime, limit: int = 50) -> int:
+    """Sweep: make the refunds that wait. Returns how many were made."""
+    return sum(
+        make_refund(refund_id=pk, now=now) for pk in Refund.objects.due(now=now).values_list("pk", flat=True)[:limit]
+    )
+
+
+def make_refund(*, refund_id: UUID, now: datetime) -> bool:
+    """Make one refund if it is due and nobody else is at it. Returns whether it has been made.
+
+    A process that dies after the processor did it and before this wrote it down costs nothing: when the lease
+    is over the next one asks the processor first and finds it.
+    """
+    taken = (
+        Refund.objects.due(now=now)
+        .filter(pk=refund_id)
+        .order_by()
+        .update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1)
+    )
+    if not taken:
+        return False
+    refund = Refund.objects.select_related("payment").get(pk=refund_id)
+    try:
+        made = gateway.make_refund(refund)
+    except ProcessorAway:
+        _try_again(refund, now=now, why="The payment processor did not answer.")
+        return False
+    except PaymentError as error:
+        log.exception("refund %s was refused", refund.pk)
+        _try_again(refund, now=now, why=error.message)
+        return False
+    return _write_down(refund_id, made, now=now)
+
+
+def _try_again(refund: Refund, *, now: datetime, why: str) -> None:
+    pause = min(FIRST_PAUSE * 2 ** min(refund.attempts - 1, 10), LONGEST_PAUSE)
+    Refund.objects.filter(pk=refund.pk, status=RefundStatus.REQUESTED).update(
+        next_attempt_at=now + pause, failure=why[:300]
+    )
+
+
+@transaction.atomic
+def _write_down(refund_id: UUID, made: gateway.MadeRefund, *, now: datetime) -> bool:
+    refund = Refund.objects.select_for_update(of=("self",)).select_related("payment__booking__buyer").get(pk=refund_id)
+    if refund.status == RefundStatus.MADE:
+        return False
+    refund.stripe_refund = made.id
+    if made.status not in ("succeeded", "pending"):
+        refund.status, refund.failure = RefundStatus.FAILED, made.error or f"The processor says: {made.status}."
+        refund.save(update_fields=["status", "failure", "stripe_refund"])
+        log.error("refund %s failed at the processor: %s", refund.pk, refund.failure)
+        return False
+    refund.status, refund.made_at, refund.failure = RefundStatus.MADE, now, ""
+    refund.save(update_fields=["status", "made_at", "failure", "stripe_refund"])
+    booking = refund.payment.booking
+    note(booking, f"{money(refund.amount, refund.currency)} refunded", now=now, detail=refund.get_reason_display())
+    with in_zone_of(booking.buyer):
+        write_mail(
+            user=booking.buyer,
+            key=f"refund-made:{refund.pk}",
+            subject=f"Refunded: {money(refund.amount, refund.currency)}",
+            paragraphs=[
+                f"{money(refund.amount, refund.currency)} of booking {booking.reference} is on its way back to your card.",
+                f"{refund.get_reason_display()}. Banks take up to ten days to show it.",
+            ],
+            action=("Open the booking", f"/bookings/{booking.pk}/"),
+        )
+    return True

@@ -1,0 +1,70 @@
+"""What the processor tells us: checked, stored once, processed later, in any order, twice without harm."""
+
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+from billing import gateway
+from billing.errors import PaymentError
+from billing.models import Payment, WebhookEvent
+from billing.services.payments import synchronise
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+FIRST_PAUSE = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(hours=1)
+
+
+@transaction.atomic
+def store_event(event: dict[str, Any], *, now: datetime) -> WebhookEvent | None:
+    """Keep an event raw, once. Returns the row, or ``None`` when it was here before."""
+    row = WebhookEvent(
+        event_id=event["id"],
+        type=event["type"],
+        object_id=str(event.get("data", {}).get("object", {}).get("id", "")),
+        payload=event,
+        received_at=now,
+        next_attempt_at=now,
+    )
+    WebhookEvent.objects.bulk_create([row], ignore_conflicts=True)
+    return WebhookEvent.objects.filter(pk=row.pk).first()
+
+
+def process_due_events(*, now: datetime, limit: int = 100) -> int:
+    """Sweep: process what waits. Returns how many are done."""
+    return sum(
+        process_event(event_pk=pk, now=now)
+        for pk in WebhookEvent.objects.due(now=now).values_list("pk", flat=True)[:limit]
+    )
+
+
+def process_event(*, event_pk: UUID, now: datetime) -> bool:
+    """Process one event, if nobody else is at it. An event is a hint: the object itself is fetched and applied.
+
+    Kinds that mean nothing to us are done at once.
+    """
+    taken = (
+        WebhookEvent.objects.due(now=now)
+        .filter(pk=event_pk)
+        .order_by()
+        .update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1)
+    )
+    if not taken:
+        return False
+    event = WebhookEvent.objects.get(pk=event_pk)
+    try:
+        if event.type.startswith("payment_intent."):
+            payment = Payment.objects.filter(stripe_payment_intent=event.object_id).first()
+            if payment is not None:
+                synchronise(payment=payment, now=now)
+    except (PaymentError, gateway.ProcessorAway) as error:
+        pause = min(FIRST_PAUSE * 2 ** min(event.attempts - 1, 10), LONGEST_PAUSE)
+        WebhookEvent.objects.filter(pk=event_pk).update(next_attempt_at=now + pause, error=str(error))
+        return False
+    WebhookEvent.objects.filter(pk=event_pk).update(processed_at=now, error="")
+    return True

@@ -1,0 +1,15 @@
+"""What bookings announce. Rooms above observe; bookings know nothing of money.
+
+A signal is sent *inside* the transaction of the change it tells of, so that what an observer writes (a
+refund that is owed) stands or falls with the change itself: a process that dies between the two loses
+nothing. Observers must only write rows here and leave everything slow to a task (``common.queue.soon``).
+"""
+
+from django.dispatch import Signal
+
+#: A booking was canceled. Arguments: ``booking``, ``refund`` (``bookings.terms.Refund``), ``reason`` (a
+#: :class:`CancelReason` value), ``by`` (a user or ``None``), ``now``.
+booking_canceled = Signal()
+
+#: A booking is over and the machine was never handed over. Arguments: ``booking``, ``now``.
+booking_undelivered = Signal()

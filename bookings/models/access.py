@@ -1,0 +1,43 @@
+"""How the buyer gets into the machine."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.db import models
+from django.utils import timezone
+
+from bookings.models.booking import Booking
+from common.ids import uuid7
+
+
+class Access(models.Model):
+    """Where to log in, as whom, and the host key to expect. Shown to the buyer while the booking is active."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    booking = models.OneToOneField(Booking, on_delete=models.CASCADE, related_name="access", db_column="booking_id")
+    host = models.CharField(
+        max_length=253,
+        validators=[RegexValidator(r"^[A-Za-z0-9.:\-]+$", "A host name or an IP address, nothing else.")],
+    )
+    port = models.PositiveIntegerField(default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)])
+    username = models.CharField(
+        "account",
+        max_length=32,
+        validators=[RegexValidator(r"^[a-z_][a-z0-9_-]*$", "Small letters, digits, “-” and “_”.")],
+    )
+    host_key_fingerprint = models.CharField(
+        max_length=80,
+        validators=[RegexValidator(r"^SHA256:[A-Za-z0-9+/]{43}$", "As ssh-keygen -l prints it: SHA256: and 43 signs.")],
+    )
+    note = models.TextField(max_length=2000, blank=True, help_text="Anything the buyer needs to know to get in.")
+    ready_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        db_table = "booking_accesses"
+        verbose_name_plural = "accesses"
+
+    def __str__(self) -> str:
+        return self.command
+
+    @property
+    def command(self) -> str:
+        port = f"-p {self.port} " if self.port != 22 else ""
+        return f"ssh {port}{self.username}@{self.host}"

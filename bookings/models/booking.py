@@ -1,0 +1,239 @@
+"""Bookings: one buyer, one machine, one window."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.db import models
+from django.db.models import F, Func, OuterRef, Q
+from django.utils import timezone
+
+from bookings.lifecycle import HOLDS_MACHINE, LIVE, BookingStatus
+from common.ids import short, uuid7
+from common.money import Currency
+from machines.models import CancellationTerms, Listing, Machine
+
+
+class TsTzRange(Func):
+    function = "TSTZRANGE"
+    output_field = DateTimeRangeField()
+
+
+class BookingQuerySet(models.QuerySet["Booking"]):
+    """The repository of bookings: every read that has a meaning has a name here."""
+
+    def holding(self) -> "BookingQuerySet":
+        """Those that keep their machine to themselves."""
+        return self.filter(status__in=HOLDS_MACHINE)
+
+    def overlapping(self, start: Any, blocked_until: Any) -> "BookingQuerySet":
+        """Those whose time, turnaround included, meets the half-open ``[start, blocked_until)``.
+
+        Both arguments may be expressions. Touching is not meeting.
+        """
+        return self.filter(start__lt=blocked_until, blocked_until__gt=start)
+
+    def of_buyer(self, user: Any) -> "BookingQuerySet":
+        return self.filter(buyer=user)
+
+    def of_provider(self, user: Any) -> "BookingQuerySet":
+        return self.filter(machine__provider=user)
+
+    def seen_by(self, user: Any) -> "BookingQuerySet":
+        """The bookings a person may see: the buyer's own, and those of machines that the person provides."""
+        return self.filter(Q(buyer=user) | Q(machine__provider=user))
+
+    def with_context(self) -> "BookingQuerySet":
+        """With the machine, its provider, the listing and the buyer: what every page about a booking names."""
+        return self.select_related("machine__gpu", "machine__provider", "listing", "buyer", "access")
+
+    def unpaid_holds(self) -> "BookingQuerySet":
+        return self.filter(status=BookingStatus.PENDING, paid_at=None)
+
+    # What is due: the questions that the sweeps ask.
+
+    def hold_lapsed(self, *, now: datetime) -> "BookingQuerySet":
+        """Not paid, and the time to pay is over."""
+        return self.unpaid_holds().filter(hold_expires_at__lte=now)
+
+    def awaiting_wipe(self) -> "BookingQuerySet":
+        """Over, with access having been given, and the machine not yet shown to be clean."""
+        return self.filter(wipe_opened_at__isnull=False, wiped_at=None)
+
+    def due_to_start(self, *, now: datetime) -> "BookingQuerySet":
+        """Paid, begun, not over, and the machine is clean."""
+        return self.filter(
+            ~models.Exists(_not_clean()),
+            status=BookingStatus.PENDING,
+            paid_at__isnull=False,
+            start__lte=now,
+            end__gt=now,
+        )
+
+    def kept_waiting(self, *, now: datetime) -> "BookingQuerySet":
+        """Paid and begun, but the machine is in quarantine after the booking before."""
+        return self.filter(
+            models.Exists(_not_clean()), status=BookingStatus.PENDING, paid_at__isnull=False, start__lte=now
+        )
+
+    def due_to_end(self, *, now: datetime) -> "BookingQuerySet":
+        """Running past their end, and not yet handed to the wipe."""
+        return self.filter(status=BookingStatus.ACTIVE, end__lte=now, wipe_opened_at=None)
+
+    def undelivered(self, *, now: datetime) -> "BookingQuerySet":
+        """Paid, over, and never started: the machine was in quarantine the whole time."""
+        return self.filter(status=BookingStatus.PENDING, paid_at__isnull=False, end__lte=now)
+
+    def live(self) -> "BookingQuerySet":
+        return self.filter(status__in=LIVE)
+
+
+def _not_clean() -> models.QuerySet["Booking"]:
+    """Earlier bookings of the outer query's machine after which it has not been shown to be wiped."""
+    return Booking.objects.filter(machine=OuterRef("machine"), start__lt=OuterRef("start")).filter(
+        Q(wipe_opened_at__isnull=False, wiped_at=None) | Q(status=BookingStatus.ACTIVE)
+    )
+
+
+class Booking(models.Model):
+    """A reservation of a machine for ``[start, end)`` (logical model 1.4).
+
+    ``blocked_until`` is the end plus the machine's turnaround. Whether a pending booking is paid, and until
+    when an unpaid one is held, are facts of their own: ``paid_at``, ``hold_expires_at``.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="booking_id")
+    listing = models.ForeignKey(Listing, on_delete=models.PROTECT, related_name="bookings", db_column="listing_id")
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="bookings", db_column="hardware_id")
+    buyer = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bookings", db_column="buyer_id"
+    )
+    start = models.DateTimeField(db_column="start_timestamp")
+    end = models.DateTimeField(db_column="end_timestamp")
+    blocked_until = models.DateTimeField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    status = models.CharField(
+        max_length=10, choices=BookingStatus.choices, default=BookingStatus.PENDING, db_column="booking_status"
+    )
+    hold_expires_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    wipe_opened_at = models.DateTimeField(null=True, blank=True)
+    wiped_at = models.DateTimeField(null=True, blank=True)
+    completed_at = models.DateTimeField(null=True, blank=True)
+    canceled_at = models.DateTimeField(null=True, blank=True)
+    cancellation_terms = models.CharField(max_length=10, choices=CancellationTerms.choices)
+    currency = models.CharField(max_length=3, choices=Currency.choices)
+    price_total = models.DecimalField(max_digits=12, decimal_places=2)
+    quote_lines = models.JSONField(help_text="The quote as it was when the window was asked for.")
+
+    objects = BookingQuerySet.as_manager()
+
+    class Meta:
+        db_table = "bookings"
+        ordering = ["-start"]
+        constraints = [
+            ExclusionConstraint(
+                name="bookings_one_at_a_time",
+                expressions=[
+                    ("machine", RangeOperators.EQUAL),
+                    (TsTzRange(F("start"), F("blocked_until"), RangeBoundary()), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(status__in=["pending", "active", "disputed"]),
+            ),
+            models.CheckConstraint(condition=Q(end__gt=F("start")), name="bookings_end_after_start"),
+            models.CheckConstraint(condition=Q(blocked_until__gte=F("end")), name="bookings_blocked_past_end"),
+            models.CheckConstraint(condition=Q(price_total__gte=0), name="bookings_price_not_negative"),
+            models.CheckConstraint(condition=Q(status__in=BookingStatus.values), name="bookings_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=["pending", "canceled"]) | Q(paid_at__isnull=False),
+                name="bookings_unpaid_never_start",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="completed") | Q(completed_at__isnull=False), name="bookings_completed_at_set"
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="canceled") | Q(canceled_at__isnull=False), name="bookings_canceled_at_set"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["buyer", "-start"], name="bookings_of_buyer"),
+            models.Index(fields=["machine", "-start"], name="bookings_of_machine"),
+            models.Index(
+                fields=["hold_expires_at"], condition=Q(status="pending", paid_at=None), name="bookings_unpaid_holds"
+            ),
+            models.Index(fields=["start"], condition=Q(status="pending"), name="bookings_to_start"),
+            models.Index(fields=["end"], condition=Q(status="active", wipe_opened_at=None), name="bookings_to_end"),
+            models.Index(
+                fields=["machine"],
+                condition=Q(wipe_opened_at__isnull=False, wiped_at=None),
+                name="bookings_awaiting_wipe",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reference} {self.start:%Y-%m-%d %H:%M} – {self.end:%Y-%m-%d %H:%M} UTC"
+
+    @property
+    def reference(self) -> str:
+        """What people read out, and what the account on the machine is named after."""
+        return short(self.id)
+
+    @property
+    def duration(self) -> timedelta:
+        return self.end - self.start
+
+    @property
+    def is_paid(self) -> bool:
+        return self.paid_at is not None
+
+    @property
+    def is_hold(self) -> bool:
+        """Asked for, not paid."""
+        return self.status == BookingStatus.PENDING and not self.is_paid
+
+    def is_payable(self, *, now: datetime) -> bool:
+        return self.is_hold and self.hold_expires_at > now
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Paid, and waiting for its start."""
+        return self.status == BookingStatus.PENDING and self.is_paid
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == BookingStatus.ACTIVE
+
+    @property
+    def is_awaiting_wipe(self) -> bool:
+        return self.wipe_opened_at is not None and self.wiped_at is None
+
+    @property
+    def is_canceled(self) -> bool:
+        return self.status == BookingStatus.CANCELED
+
+    @property
+    def is_completed(self) -> bool:
+        return self.status == BookingStatus.COMPLETED
+
+    @property
+    def state_label(self) -> str:
+        """The state in the words of a page, which tells a hold from a confirmed booking and a run from a wipe."""
+        if self.is_hold:
+            return "Waiting for payment"
+        if self.is_confirmed:
+            return "Confirmed"
+        if self.is_awaiting_wipe:
+            return "Being erased"
+        return BookingStatus(self.status).label
+
+    @property
+    def tone(self) -> str:
+        return "good" if self.is_confirmed else BookingStatus(self.status).tone
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The frozen quote: ``unit``, ``quantity``, ``rate``, ``amount`` (both ``Decimal``)."""
+        return [{**line, "rate": Decimal(line["rate"]), "amount": Decimal(line["amount"])} for line in self.quote_lines]

@@ -1,0 +1,73 @@
+"""Canceling: by the buyer, by the provider, or by the marketplace when a hold lapses or a machine is not delivered."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import models, transaction
+
+from accounts.models import User
+from bookings import events, mails
+from bookings.errors import BookingError, NotYours
+from bookings.lifecycle import BookingStatus
+from bookings.models import Booking
+from bookings.services.history import move
+from bookings.services.locks import locked, locked_if_idle
+from bookings.terms import refund_for
+
+
+class CancelReason(models.TextChoices):
+    BUYER = "buyer", "Canceled by the buyer"
+    PROVIDER = "provider", "Canceled by the provider"
+    NOT_PAID = "not_paid", "Canceled: not paid in time"
+    NOT_DELIVERED = "not_delivered", "Canceled: the machine could not be handed over"
+
+
+@transaction.atomic
+def cancel_booking(*, booking_id: UUID, by: User, now: datetime, note: str = "") -> Booking:
+    """Cancel before the start. Canceling twice is quiet. What comes back is :func:`bookings.terms.refund_for`.
+
+    Raises:
+        NotYours: the person is neither its buyer nor its provider.
+        BookingError: it has started already.
+    """
+    booking = locked(booking_id)
+    if by.pk == booking.buyer_id:
+        reason = CancelReason.BUYER
+    elif by.pk == booking.machine.provider_id:
+        reason = CancelReason.PROVIDER
+    else:
+        raise NotYours("This booking is not yours.")
+    if booking.is_canceled:
+        return booking
+    if booking.status != BookingStatus.PENDING:
+        raise BookingError("This booking has started already. It can no longer be canceled.")
+    _cancel(booking, reason, by=by, now=now, note=note)
+    return booking
+
+
+@transaction.atomic
+def cancel_lapsed_hold(*, booking_id: UUID, now: datetime) -> bool:
+    """Give a window back that was not paid in time. Returns whether it was due."""
+    booking = locked_if_idle(booking_id)
+    if booking is None or not booking.is_hold or booking.hold_expires_at > now:
+        return False
+    _cancel(booking, CancelReason.NOT_PAID, by=None, now=now)
+    return True
+
+
+@transaction.atomic
+def cancel_undelivered(*, booking_id: UUID, now: datetime) -> bool:
+    """End a paid booking whose whole window passed with the machine in quarantine. Returns whether it was due."""
+    booking = locked_if_idle(booking_id)
+    if booking is None or not booking.is_confirmed or booking.end > now:
+        return False
+    _cancel(booking, CancelReason.NOT_DELIVERED, by=None, now=now)
+    return True
+
+
+def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: datetime, note: str = "") -> None:
+    refund = refund_for(booking, by_provider=reason in (CancelReason.PROVIDER, CancelReason.NOT_DELIVERED), now=now)
+    booking.canceled_at = now
+    move(booking, BookingStatus.CANCELED, reason.label, now=now, by=by, detail=note, also=("canceled_at",))
+    events.booking_canceled.send(Booking, booking=booking, refund=refund, reason=reason.value, by=by, now=now)
+    mails.canceled(booking, refund, reason.label, note)

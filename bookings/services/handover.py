@@ -1,0 +1,146 @@
+"""What a provider does by hand on a machine without an agent: let the buyer in, and show that it was erased."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from django.core.files.uploadedfile import UploadedFile
+from django.db import transaction
+
+from accounts.models import User
+from bookings import mails
+from bookings.errors import BookingError, NotYours
+from bookings.lifecycle import BookingStatus
+from bookings.models import Access, Booking, DataWipe, WipeMethod, WipeStatus
+from bookings.services.history import move, note
+from bookings.services.locks import locked
+
+MAX_EVIDENCE_BYTES = 10 * 1024 * 1024
+
+
+@transaction.atomic
+def record_access(
+    *,
+    booking_id: UUID,
+    by: User,
+    host: str,
+    port: int,
+    username: str,
+    host_key_fingerprint: str,
+    access_note: str,
+    now: datetime,
+) -> Access:
+    """Enter or correct how the buyer gets in. The buyer sees it while the booking is active, not before.
+
+    Raises:
+        NotYours: the machine is not this person's.
+        BookingError: the booking is not paid, or over.
+    """
+    booking = locked(booking_id)
+    _check_provider(booking, by)
+    if not (booking.is_confirmed or (booking.is_active and not booking.is_awaiting_wipe)):
+        raise BookingError("Access can be entered for a booking that is paid and not over.")
+    access, created = Access.objects.update_or_create(
+        booking=booking,
+        defaults={
+            "host": host,
+            "port": port,
+            "username": username,
+            "host_key_fingerprint": host_key_fingerprint,
+            "note": access_note,
+            "ready_at": now,
+        },
+    )
+    note(booking, "Access entered" if created else "Access corrected", now=now, by=by)
+    if booking.is_active:
+        mails.access_ready(booking, access)
+    return access
+
+
+def wipe_progress(booking: Booking) -> list[tuple[WipeMethod, DataWipe | None]]:
+    """Every step of the wipe with the newest record of it, in the order of the steps."""
+    newest: dict[str, DataWipe] = {}
+    for wipe in sorted(booking.wipes.all(), key=lambda wipe: (wipe.recorded_at, wipe.pk)):
+        newest[wipe.method] = wipe
+    return [(method, newest.get(method.value)) for method in WipeMethod]
+
+
+@transaction.atomic
+def record_wipe(
+    *,
+    booking_id: UUID,
+    by: User,
+    methods: Sequence[str],
+    status: str,
+    executed_at: datetime,
+    evidence: UploadedFile,
+    wipe_note: str,
+    now: datetime,
+) -> list[DataWipe]:
+    """Record steps of the wipe with their evidence. Once every step has succeeded the booking is completed.
+
+    Raises:
+        NotYours: the machine is not this person's.
+        BookingError: nothing is to be wiped, or time, steps or evidence do not fit.
+    """
+    booking = locked(booking_id)
+    _check_provider(booking, by)
+    if not booking.is_awaiting_wipe:
+        raise BookingError("This booking has no wipe to record.")
+    if not methods:
+        raise BookingError("Say which steps were done.", field="methods")
+    if executed_at > now:
+        raise BookingError("This time has not come yet.", field="executed_at")
+    if executed_at < booking.end:
+        raise BookingError("The wipe comes after the end of the booking.", field="executed_at")
+    if not evidence.size or evidence.size > MAX_EVIDENCE_BYTES:
+        raise BookingError("The evidence file is empty or larger than 10 MB.", field="evidence")
+    digest = _sha256(evidence)
+    wipes = []
+    for method in methods:
+        wipe = DataWipe(
+            machine=booking.machine,
+            booking=booking,
+            timestamp=executed_at,
+            method=WipeMethod(method),
+            status=WipeStatus(status),
+            evidence_sha256=digest,
+            evidence_name=(evidence.name or "evidence")[:200],
+            note=wipe_note,
+            recorded_by=by,
+            recorded_at=now,
+        )
+        evidence.seek(0)
+        wipe.evidence.save(evidence.name or "evidence", evidence, save=False)
+        wipe.save(force_insert=True)
+        note(booking, f"{wipe.get_method_display()}: {wipe.get_status_display().lower()}", now=now, by=by)
+        wipes.append(wipe)
+    _complete_if_clean(booking, now=now)
+    return wipes
+
+
+def _complete_if_clean(booking: Booking, *, now: datetime) -> None:
+    progress = wipe_progress(booking)
+    if not all(wipe and wipe.status == WipeStatus.SUCCESS for _, wipe in progress):
+        return
+    booking.wiped_at = now
+    if booking.status == BookingStatus.ACTIVE:
+        booking.completed_at = now
+        move(booking, BookingStatus.COMPLETED, "Erased and completed", now=now, also=("wiped_at", "completed_at"))
+    else:
+        booking.save(update_fields=["wiped_at"])
+        note(booking, "Erased", now=now)
+    mails.completed(booking)
+
+
+def _check_provider(booking: Booking, by: User) -> None:
+    if booking.machine.provider_id != by.pk:
+        raise NotYours("This machine is not yours.")
+
+
+def _sha256(file: UploadedFile) -> str:
+    digest = hashlib.sha256()
+    for chunk in file.chunks():
+        digest.update(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,160 @@
+"""Asking for a window. The exclusion constraint gives the guarantee; the check before it gives the good message."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import Role, User
+from bookings import mails
+from bookings.availability import free_windows, whole_minute
+from bookings.errors import BookingError, PriceChanged, WindowTaken
+from bookings.models import Booking
+from bookings.services.history import note
+from common.formats import duration, money, when
+from common.ids import uuid7
+from machines import pricing
+from machines.models import Listing, ListingStatus
+
+
+def check_window(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> None:
+    """Whether the listing can be booked for ``[start, end)`` at all, apart from who else wants it.
+
+    Raises:
+        BookingError: with the field it belongs to.
+    """
+    if listing.status != ListingStatus.ACTIVE:
+        raise BookingError("This listing is paused. It cannot be booked at the moment.")
+    if start.second or start.microsecond or end.second or end.microsecond:
+        raise BookingError("A booking starts and ends on a whole minute.", field="start")
+    if start < now.replace(second=0, microsecond=0):
+        raise BookingError("This start has passed. Choose now or later.", field="start")
+    if end <= start:
+        raise BookingError("The end must be after the start.", field="end")
+    if start > now + timedelta(days=listing.max_ahead_days):
+        raise BookingError(f"This server can be booked up to {listing.max_ahead_days} days ahead.", field="start")
+    if end - start < listing.shortest:
+        raise BookingError(f"The shortest booking here is {duration(listing.shortest)}.", field="end")
+    if end - start > listing.longest:
+        raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
+
+
+def window_taken(
+    listing: Listing, start: datetime, end: datetime, clashes: list[Booking], *, now: datetime
+) -> WindowTaken:
+    """The refusal that says when it is taken, when it is free next, and what to take instead."""
+    machine = listing.machine
+    taken = [(clash.start, clash.blocked_until) for clash in clashes]
+    free = free_windows(
+        machine.pk,
+        length=end - start,
+        turnaround=machine.turnaround,
+        after=max(now, start - timedelta(days=2)),
+        until=min(start + timedelta(days=60), now + timedelta(days=listing.max_ahead_days)),
+    )
+    if not taken:
+        return WindowTaken("Somebody was quicker: this window has just been taken.", taken=[], free=free)
+    words = ", ".join(f"{when(a)} to {when(b)}" for a, b in taken[:3])
+    later = [window for window in free if window[0] >= start]
+    free_from = f" It is free from {when(later[0][0])}." if later else ""
+    return WindowTaken(f"Taken by someone else: {words}.{free_from}", taken=taken, free=free)
+
+
+def request_booking(
+    *,
+    listing: Listing,
+    buyer: User,
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    expected_total: Decimal | None = None,
+) -> Booking:
+    """Hold ``[start, end)`` for the buyer until it is paid or the hold lapses. One transaction.
+
+    Args:
+        expected_total: what the buyer was shown; a different price is refused rather than taken.
+
+    Raises:
+        WindowTaken: somebody else has it, or part of it.
+        PriceChanged: the quote is no longer ``expected_total``.
+        BookingError: the window, the listing or the buyer do not fit.
+    """
+    machine = listing.machine
+    if machine.provider_id == buyer.pk:
+        raise BookingError("This is your own machine.")
+    check_window(listing, start, end, now=now)
+    quote = pricing.quote(listing.rates, start, end)
+    if expected_total is not None and quote.total != expected_total:
+        raise PriceChanged(
+            f"The price has changed from {money(expected_total, quote.currency)} to "
+            f"{money(quote.total, quote.currency)}. Look at it again, then confirm."
+        )
+    booking = Booking(
+        id=uuid7(),
+        listing=listing,
+        machine=machine,
+        buyer=buyer,
+        start=start,
+        end=end,
+        blocked_until=end + machine.turnaround,
+        created_at=now,
+        hold_expires_at=now + settings.MARKETPLACE_HOLD,
+        cancellation_terms=listing.cancellation_terms,
+        currency=quote.currency,
+        price_total=quote.total,
+        quote_lines=[_frozen(line) for line in quote.lines],
+    )
+    with transaction.atomic(durable=True):
+        # The buyer's row is what gets scarcer (a few unpaid holds each), so it is locked, once, before the check.
+        User.objects.select_for_update(no_key=True).get(pk=buyer.pk)
+        held = Booking.objects.of_buyer(buyer).unpaid_holds().filter(hold_expires_at__gt=now).count()
+        if held >= settings.MARKETPLACE_UNPAID_HOLDS:
+            raise BookingError(
+                f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
+            )
+        clashes = list(_in_the_way(booking))
+        if clashes or not _insert(booking):
+            raise window_taken(listing, start, end, clashes or list(_in_the_way(booking)), now=now)
+        if Role.BUYER not in buyer.roles:
+            User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
+        note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
+        mails.requested(booking)
+    return booking
+
+
+def next_free(listing: Listing, *, length: timedelta, now: datetime) -> tuple[datetime, datetime] | None:
+    """The soonest window of ``length`` that can be booked, or ``None`` within the listing's horizon."""
+    windows = free_windows(
+        listing.machine_id,
+        length=length,
+        turnaround=listing.machine.turnaround,
+        after=whole_minute(now),
+        until=now + timedelta(days=listing.max_ahead_days),
+        limit=1,
+    )
+    return windows[0] if windows else None
+
+
+def _in_the_way(booking: Booking) -> Any:
+    return (
+        Booking.objects.holding()
+        .filter(machine=booking.machine)
+        .overlapping(booking.start, booking.blocked_until)
+        .order_by("start")
+    )
+
+
+def _insert(booking: Booking) -> bool:
+    """One statement that either takes the window or does not.
+
+    ``INSERT ... ON CONFLICT DO NOTHING`` waits for a rival that has not committed yet and never deadlocks, as
+    plain inserts that catch the violation do (docs/decisions/0003-holding-a-window.md).
+    """
+    Booking.objects.bulk_create([booking], ignore_conflicts=True)
+    return Booking.objects.filter(pk=booking.pk).exists()
+
+
+def _frozen(line: pricing.Line) -> dict[str, Any]:
+    return {"unit": line.unit, "quantity": line.quantity, "rate": str(line.rate), "amount": str(line.amount)}

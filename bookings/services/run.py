@@ -1,0 +1,50 @@
+"""Starting a booking and ending it: what the sweeps do when its time has come."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from bookings import events, mails
+from bookings.access import access_for
+from bookings.lifecycle import BookingStatus
+from bookings.models import Access, Booking
+from bookings.services.history import move, note
+from bookings.services.locks import locked_if_idle
+
+
+@transaction.atomic
+def start_booking(*, booking_id: UUID, now: datetime) -> bool:
+    """Start a paid booking on a machine that is clean. Returns whether it was due.
+
+    A machine that has not been shown to be wiped after the booking before is in quarantine: nothing starts on it.
+    """
+    booking = locked_if_idle(booking_id)
+    if booking is None or not Booking.objects.due_to_start(now=now).filter(pk=booking_id).exists():
+        return False
+    booking.started_at = now
+    move(booking, BookingStatus.ACTIVE, "Started", now=now, also=("started_at",))
+    access_for(booking.machine).open(booking, now=now)
+    return True
+
+
+@transaction.atomic
+def end_booking(*, booking_id: UUID, now: datetime) -> bool:
+    """End a running booking: the machine goes into quarantine until its wipe is shown. Returns whether it was due.
+
+    A machine that was never handed over has nothing to wipe; the buyer gets everything back.
+    """
+    booking = locked_if_idle(booking_id)
+    if booking is None or not Booking.objects.due_to_end(now=now).filter(pk=booking_id).exists():
+        return False
+    if not Access.objects.filter(booking=booking).exists():
+        booking.completed_at = now
+        move(booking, BookingStatus.COMPLETED, "Over, never handed over", now=now, also=("completed_at",))
+        events.booking_undelivered.send(Booking, booking=booking, now=now)
+        mails.undelivered(booking)
+        return True
+    booking.wipe_opened_at = now
+    booking.save(update_fields=["wipe_opened_at"])
+    note(booking, "Over: the machine is being erased", now=now, detail="In quarantine until the erasure is shown.")
+    access_for(booking.machine).close(booking, now=now)
+    return True

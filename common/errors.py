@@ -1,0 +1,14 @@
+"""The family of errors that a person may read.
+
+Every app derives its own from :class:`MarketplaceError`. The text says what is wrong and what to do next;
+``field`` names the form field it belongs to, so that a form can say it there.
+"""
+
+
+class MarketplaceError(Exception):
+    """Something the marketplace refuses, with a sentence for the person who asked."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field

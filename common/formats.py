@@ -1,0 +1,234 @@
+"""How numbers, money and times are written: one way, on every page, in every mail and in every file.
+
+Plain functions; :mod:`common.templatetags.formats` makes filters of them. Each takes ``None`` and writes an en
+dash for it. Numbers and names of days follow the active language (CLDR, through Babel), times the active time
+zone. A number and its unit are held together by a no-break space.
+"""
+
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import ROUND_DOWN, Decimal, InvalidOperation
+from typing import Any
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal
+from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
+
+NOTHING = "–"
+NBSP = "\N{NO-BREAK SPACE}"
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+
+
+def locale() -> Locale:
+    """The active language as Babel knows it; English where Babel does not."""
+    try:
+        return Locale.parse(get_language() or "en", sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+def as_decimal(value: Any) -> Decimal | None:
+    """``value`` as an exact number, or ``None`` if it is none (``None``, an empty string, a word, NaN)."""
+    try:
+        number = value if isinstance(value, Decimal) else Decimal(str(value))
+    except (InvalidOperation, ValueError):
+        return None
+    return number if number.is_finite() else None
+
+
+# Money and measures ---------------------------------------------------------------------------------
+
+
+def money(amount: Any, currency: str) -> str:
+    """``1236`` and ``EUR`` → ``€1,236.00``; a currency without minor units has no decimals: ``¥1,200``."""
+    number = as_decimal(amount)
+    if number is None or not currency:
+        return NOTHING
+    return format_currency(number, str(currency), locale=locale())
+
+
+def number(value: Any, unit: str = "") -> str:
+    """``6910`` → ``6,910``; with a unit ``6,910 MB/s``. At most two decimals."""
+    exact = as_decimal(value)
+    if exact is None:
+        return NOTHING
+    return _with_unit(format_decimal(exact, "#,##0.##", locale=locale()), unit)
+
+
+def gb(value: Any) -> str:
+    """Gigabytes, as memory is written: ``2063`` → ``2,063 GB``."""
+    return number(value, "GB")
+
+
+def tb(value: Any) -> str:
+    """Gigabytes, as disks are written: ``960`` → ``960 GB``, ``2063`` → ``2.1 TB``."""
+    return _stepped(value, 1000, "GB", "TB")
+
+
+def tflops(value: Any) -> str:
+    """``741.3`` → ``741 TFLOPS``, ``61.24`` → ``61.2 TFLOPS``: three figures are all that a measurement is worth."""
+    return _three_figures(value, "TFLOPS")
+
+
+def mbps(value: Any) -> str:
+    """Megabits a second: ``940`` → ``940 Mbit/s``, ``1200`` → ``1.2 Gbit/s``."""
+    return _stepped(value, 1000, "Mbit/s", "Gbit/s")
+
+
+def gbps(value: Any) -> str:
+    """Gigabits a second: ``9.44`` → ``9.4 Gbit/s``."""
+    exact = as_decimal(value)
+    return NOTHING if exact is None else mbps(exact * 1000)
+
+
+def percent(share: Any) -> str:
+    """A share of one: ``0.9994`` → ``99.94 %``. Cut, not rounded, so that only the whole is ever called 100 %."""
+    exact = as_decimal(share)
+    if exact is None:
+        return NOTHING
+    cut = (exact * 100).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
+    return _with_unit(format_decimal(cut, "#,##0.##", locale=locale()), "%")
+
+
+def _with_unit(text: str, unit: str) -> str:
+    return f"{text}{NBSP}{unit}" if unit else text
+
+
+def _three_figures(value: Any, unit: str) -> str:
+    exact = as_decimal(value)
+    if exact is None:
+        return NOTHING
+    pattern = "#,##0" if abs(exact) >= 100 else "#,##0.#" if abs(exact) >= 10 else "#,##0.##"
+    return _with_unit(format_decimal(exact, pattern, locale=locale()), unit)
+
+
+def _stepped(value: Any, step: int, small: str, large: str) -> str:
+    exact = as_decimal(value)
+    if exact is None:
+        return NOTHING
+    if abs(exact) < step:
+        return _with_unit(format_decimal(exact, "#,##0", locale=locale()), small)
+    return _with_unit(format_decimal(exact / step, "#,##0.#", locale=locale()), large)
+
+
+# Moments --------------------------------------------------------------------------------------------
+
+
+def zone_label(at: datetime) -> str:
+    """The zone's short name at that moment, ``CET``; where a zone has none, its distance: ``UTC+3``."""
+    name = at.tzname() or ""
+    if name[:1] not in {"+", "-"}:
+        return name
+    hours, minutes = divmod(int(abs((at.utcoffset() or timedelta()) / MINUTE)), 60)
+    return f"UTC{name[0]}{hours}" + (f":{minutes:02}" if minutes else "")
+
+
+def day(value: date | datetime | None, *, now: datetime | None = None) -> str:
+    """``Fri 27 Nov 2026``; the current year goes without saying."""
+    if value is None:
+        return NOTHING
+    if isinstance(value, datetime):
+        value = timezone.localtime(value).date()
+    this_year = timezone.localtime(now).year
+    return format_date(value, "EEE d MMM" if value.year == this_year else "EEE d MMM y", locale=locale())
+
+
+def weekday(value: datetime) -> str:
+    """As short as a day can be said: ``Fri 27``."""
+    return format_date(timezone.localtime(value).date(), "EEE d", locale=locale())
+
+
+def clock(value: datetime | None) -> str:
+    """The time of day: ``09:00``."""
+    return NOTHING if value is None else _clock(timezone.localtime(value))
+
+
+def when(value: datetime | None, *, now: datetime | None = None) -> str:
+    """A moment in the person's own time zone: ``Fri 27 Nov 2026, 09:00``; the current year goes without saying."""
+    if value is None:
+        return NOTHING
+    return f"{day(value, now=now)}, {clock(value)}"
+
+
+def when_both(value: datetime | None, *, now: datetime | None = None) -> str:
+    """In the person's own zone and in UTC: ``Fri 27 Nov, 09:00 CET (08:00 UTC)``."""
+    if value is None:
+        return NOTHING
+    own, utc = timezone.localtime(value), value.astimezone(UTC)
+    if own.utcoffset() == timedelta():
+        return f"{when(value, now=now)} UTC"
+    there = _clock(utc) if own.date() == utc.date() else f"{day(utc.date(), now=now)}, {_clock(utc)}"
+    return f"{when(value, now=now)} {zone_label(own)} ({there} UTC)"
+
+
+def window(start: datetime | None, end: datetime | None, *, now: datetime | None = None) -> str:
+    """``Fri 27 Nov, 09:00 – Mon 30 Nov, 09:00``; within one day ``Fri 27 Nov, 09:00 – 13:00``."""
+    if start is None or end is None:
+        return NOTHING
+    same_day = timezone.localtime(start).date() == timezone.localtime(end).date()
+    return f"{when(start, now=now)} – {clock(end) if same_day else when(end, now=now)}"
+
+
+def window_both(start: datetime | None, end: datetime | None, *, now: datetime | None = None) -> str:
+    """The window in the person's own zone and in UTC."""
+    if start is None or end is None:
+        return NOTHING
+    own = timezone.localtime(start)
+    if own.utcoffset() == timezone.localtime(end).utcoffset() == timedelta():
+        return f"{window(start, end, now=now)} UTC"
+    with timezone.override(UTC):
+        there = window(start, end, now=now)
+    return f"{window(start, end, now=now)} {zone_label(own)} ({there} UTC)"
+
+
+def ago(value: datetime | None, *, now: datetime | None = None) -> str:
+    """How far away a moment is: ``3 hours ago``, ``in 2 days``, ``just now``."""
+    if value is None:
+        return NOTHING
+    distance = value - (now or timezone.now())
+    if abs(distance) < MINUTE:
+        return _("just now")
+    words = duration(abs(distance), parts=1)
+    return _("in %s") % words if distance > timedelta() else _("%s ago") % words
+
+
+def _clock(local: datetime | time) -> str:
+    if isinstance(local, time):
+        return f"{local:%H:%M}"
+    return format_datetime(local, "HH:mm", locale=locale())
+
+
+# Lengths of time --------------------------------------------------------------------------------------
+
+
+def duration(value: timedelta | None, parts: int = 2) -> str:
+    """``3 days 4 hours``: the largest unit, and the next one if there is any of it."""
+    if value is None:
+        return NOTHING
+    seconds = int(abs(value).total_seconds())
+    days, rest = divmod(seconds, 86_400)
+    hours_, rest = divmod(rest, 3_600)
+    minutes, seconds = divmod(rest, 60)
+    counted = [
+        (days, ngettext("%d day", "%d days", days)),
+        (hours_, ngettext("%d hour", "%d hours", hours_)),
+        (minutes, ngettext("%d minute", "%d minutes", minutes)),
+        (seconds, ngettext("%d second", "%d seconds", seconds)),
+    ]
+    first = next((i for i, (count, _words) in enumerate(counted) if count), len(counted) - 1)
+    said = [words % count for count, words in counted[first : first + parts] if count or first == len(counted) - 1]
+    return " ".join(said)
+
+
+def hours(value: timedelta | Any) -> str:
+    """A number of hours, or a timedelta in hours: ``72 hours``, ``1 hour``, ``1.5 hours``."""
+    exact = as_decimal(value / HOUR if isinstance(value, timedelta) else value)
+    if exact is None:
+        return NOTHING
+    text = format_decimal(exact, "#,##0.##", locale=locale())
+    return ngettext("%s hour", "%s hours", 1 if exact == 1 else 2) % text

@@ -1,0 +1,131 @@
+"""The strip: when a machine is free, taken and being erased, as geometry and in words.
+
+Nothing here knows about HTML; :mod:`common.templatetags.parts` draws it.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from common import formats
+
+KINDS = ("taken", "held", "wipe", "upkeep")
+MOST_LABELS = 7
+MOST_WORDS = 12
+
+
+def spoken(kind: str) -> str:
+    """What a kind of block is called."""
+    return {
+        "taken": _("taken"),
+        "held": _("held for someone"),
+        "wipe": _("being erased and checked, never billed"),
+        "upkeep": _("closed for upkeep"),
+        "yours": _("your window"),
+    }[kind]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A block, clipped: where it begins and how wide it is in hundredths of the strip, and what it says."""
+
+    kind: str
+    left: str
+    width: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A mark on the scale. ``label`` is empty where there is room for a line only."""
+
+    left: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Strip:
+    bars: tuple[Bar, ...]
+    yours: Bar | None
+    ticks: tuple[Tick, ...]
+    words: str
+
+
+def make_strip(
+    blocks: Iterable[Any],
+    start: datetime,
+    end: datetime,
+    yours_start: datetime | None = None,
+    yours_end: datetime | None = None,
+    label: str = "",
+) -> Strip:
+    """The strip of ``[start, end)``.
+
+    ``blocks`` have ``start``, ``end`` and ``kind``; what lies outside is cut off, what is empty is left out.
+
+    Raises:
+        ValueError: the end is not after the start.
+    """
+    if end <= start:
+        raise ValueError("a strip ends after it starts")
+    bars = tuple(
+        bar
+        for block in sorted(blocks, key=lambda block: block.start)
+        if (bar := _bar(block.kind, block.start, block.end, start, end))
+    )
+    yours = _bar("yours", yours_start, yours_end, start, end) if yours_start and yours_end else None
+    return Strip(bars, yours, tuple(_ticks(start, end)), _words(bars, yours, start, end, label))
+
+
+def _bar(kind: str, since: datetime, until: datetime, start: datetime, end: datetime) -> Bar | None:
+    left, right = max(since, start), min(until, end)
+    if right <= left:
+        return None
+    whole = end - start
+    kind = kind if kind in {*KINDS, "yours"} else "taken"
+    return Bar(
+        kind,
+        left=_hundredths(left - start, whole),
+        width=_hundredths(right - left, whole),
+        words=f"{spoken(kind)}, {formats.window(since, until)}",
+    )
+
+
+def _hundredths(part: timedelta, whole: timedelta) -> str:
+    """A coordinate for SVG, which knows no decimal comma: text, so that no template localizes it."""
+    return f"{part / whole * 100:.3f}"
+
+
+def _ticks(start: datetime, end: datetime) -> Iterator[Tick]:
+    """Midnights of the active time zone, or six-hour steps where the strip shows less than two days."""
+    zone = timezone.get_current_timezone()
+    short = end - start < timedelta(days=2)
+    step = timedelta(hours=6) if short else timedelta(days=1)
+    first = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)
+    # Counted on the wall clock and made aware one by one, so that the days on which clocks change come out right.
+    moments = []
+    wall = first
+    while (moment := wall.replace(tzinfo=zone)) < end:
+        if moment >= start:
+            moments.append(moment)
+        wall += step
+    every = max(1, -(-len(moments) // MOST_LABELS))
+    for index, moment in enumerate(moments):
+        label = formats.clock(moment) if short and moment.hour else formats.weekday(moment)
+        yield Tick(_hundredths(moment - start, end - start), label if index % every == 0 else "")
+
+
+def _words(bars: tuple[Bar, ...], yours: Bar | None, start: datetime, end: datetime, label: str) -> str:
+    head = f"{label or _('Availability')}, {formats.window(start, end)}"
+    said = [bar.words for bar in bars[:MOST_WORDS]]
+    if len(bars) > MOST_WORDS:
+        said.append(_("and %d more") % (len(bars) - MOST_WORDS))
+    if not bars:
+        said.append(_("free all the time"))
+    if yours:
+        said.append(yours.words)
+    return f"{head}: {'; '.join(said)}"

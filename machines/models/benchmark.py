@@ -1,0 +1,85 @@
+"""Measured performance, and an administrator's verdict on it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from common.ids import uuid7
+from machines.models.machine import Machine
+
+
+class BenchmarkStatus(models.TextChoices):
+    PENDING = "pending", "Not yet verified"
+    APPROVED = "approved", "Verified"
+    REJECTED = "rejected", "Rejected"
+
+    @property
+    def tone(self) -> str:
+        return {"pending": "warn", "approved": "good", "rejected": "bad"}[self.value]
+
+
+class BenchmarkQuerySet(models.QuerySet["Benchmark"]):
+    def pending(self) -> "BenchmarkQuerySet":
+        return self.filter(status=BenchmarkStatus.PENDING)
+
+    def approved(self) -> "BenchmarkQuerySet":
+        return self.filter(status=BenchmarkStatus.APPROVED)
+
+
+class Benchmark(models.Model):
+    """One benchmark run of a machine (logical model 1.5). A value that was not measured is null, never invented."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="benchmark_id")
+    machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="benchmarks", db_column="hardware_id")
+    gpu_throughput_fp16 = models.FloatField("fp16, TFLOPS, all GPUs", null=True, blank=True)
+    gpu_throughput_fp32 = models.FloatField("fp32, TFLOPS, all GPUs", null=True, blank=True)
+    cpu_score = models.FloatField("CPU, sysbench events/s, all cores", null=True, blank=True)
+    disk_read_mb_s = models.FloatField("disk read, MB/s", null=True, blank=True)
+    disk_write_mb_s = models.FloatField("disk write, MB/s", null=True, blank=True)
+    network_bandwidth_gbps = models.FloatField("network, Gbit/s", null=True, blank=True)
+    collected_at = models.DateTimeField(default=timezone.now)
+    status = models.CharField(
+        max_length=10,
+        choices=BenchmarkStatus.choices,
+        default=BenchmarkStatus.PENDING,
+        db_column="admin_verification_status",
+        verbose_name="verification",
+    )
+    source = models.CharField(max_length=120, blank=True, help_text="What measured it, with its version.")
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    reason = models.TextField(blank=True, help_text="Why it was approved or rejected. Shown to the provider.")
+
+    objects = BenchmarkQuerySet.as_manager()
+
+    class Meta:
+        db_table = "benchmarks"
+        ordering = ["-collected_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=BenchmarkStatus.values), name="benchmarks_status_known"),
+            models.CheckConstraint(
+                condition=Q(status=BenchmarkStatus.PENDING) | Q(decided_at__isnull=False, decided_by__isnull=False),
+                name="benchmarks_decided_by_someone",
+            ),
+            *[
+                models.CheckConstraint(
+                    condition=Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__gte": 0}),
+                    name=f"benchmarks_{name}_positive",
+                )
+                for name in (
+                    "gpu_throughput_fp16",
+                    "gpu_throughput_fp32",
+                    "cpu_score",
+                    "disk_read_mb_s",
+                    "disk_write_mb_s",
+                    "network_bandwidth_gbps",
+                )
+            ],
+        ]
+        indexes = [models.Index(fields=["machine", "-collected_at"], name="benchmarks_of_machine")]
+
+    def __str__(self) -> str:
+        return f"{self.machine_id} {self.collected_at:%Y-%m-%d} ({self.get_status_display()})"

@@ -1,0 +1,139 @@
+"""Listings: a machine on offer, with rates, limits and terms."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User
+from common.ids import uuid7
+from common.money import Currency
+from machines.models.machine import Machine
+from machines.pricing import Rates
+
+
+class ListingStatus(models.TextChoices):
+    ACTIVE = "active", "Active"
+    PAUSED = "paused", "Paused"
+    ARCHIVED = "archived", "Archived"
+
+    @property
+    def tone(self) -> str:
+        return {"active": "good", "paused": "warn", "archived": "soft"}[self.value]
+
+
+class CancellationTerms(models.TextChoices):
+    """What a buyer gets back. The shares and times are ``settings.MARKETPLACE_CANCELLATION``."""
+
+    FLEXIBLE = "flexible", "Flexible"
+    MODERATE = "moderate", "Moderate"
+    STRICT = "strict", "Strict"
+
+
+class ListingQuerySet(models.QuerySet["Listing"]):
+    def of(self, user: User) -> "ListingQuerySet":
+        """The listings of this person's machines."""
+        return self.filter(machine__provider=user)
+
+    def active(self) -> "ListingQuerySet":
+        """On offer: the only ones that can be booked."""
+        return self.filter(status=ListingStatus.ACTIVE)
+
+    def public(self) -> "ListingQuerySet":
+        """What anyone may look at: on offer, or paused for now."""
+        return self.exclude(status=ListingStatus.ARCHIVED)
+
+    def with_machine(self) -> "ListingQuerySet":
+        """With everything a row of results names."""
+        return self.select_related("machine__gpu", "machine__verified_benchmark", "machine__provider")
+
+
+class Listing(models.Model):
+    """A commercial offering of one machine (logical model 1.3). Prices are for the whole machine, all in."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="listing_id")
+    machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="listings", db_column="hardware_id")
+    price_hour = models.DecimalField(
+        "an hour", max_digits=12, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))]
+    )
+    price_day = models.DecimalField(
+        "a day",
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text="Empty: days are counted in hours.",
+    )
+    price_week = models.DecimalField(
+        "a week",
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.01"))],
+        help_text="Empty: weeks are counted in days and hours.",
+    )
+    currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.EUR)
+    min_hours = models.PositiveIntegerField("shortest booking, hours", default=1, validators=[MinValueValidator(1)])
+    max_hours = models.PositiveIntegerField(
+        "longest booking, hours", default=24 * 28, validators=[MinValueValidator(1), MaxValueValidator(24 * 90)]
+    )
+    max_ahead_days = models.PositiveIntegerField(
+        "how far ahead, days", default=90, validators=[MinValueValidator(1), MaxValueValidator(365)]
+    )
+    cancellation_terms = models.CharField(
+        max_length=10, choices=CancellationTerms.choices, default=CancellationTerms.MODERATE
+    )
+    description = models.TextField(max_length=4000, blank=True, help_text="What a buyer should know. Plain text.")
+    status = models.CharField(max_length=10, choices=ListingStatus.choices, default=ListingStatus.PAUSED)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ListingQuerySet.as_manager()
+
+    class Meta:
+        db_table = "listings"
+        ordering = ["-created_at"]
+        constraints = [
+            # Bookings refer to both columns at once, so that the database refuses a booking whose machine
+            # is not its listing's.
+            models.UniqueConstraint(fields=["id", "machine"], name="listings_id_and_machine"),
+            models.CheckConstraint(condition=Q(status__in=ListingStatus.values), name="listings_status_known"),
+            models.CheckConstraint(condition=Q(currency__in=Currency.values), name="listings_currency_known"),
+            models.CheckConstraint(
+                condition=Q(cancellation_terms__in=CancellationTerms.values), name="listings_terms_known"
+            ),
+            models.CheckConstraint(condition=Q(price_hour__gt=0), name="listings_price_hour_positive"),
+            models.CheckConstraint(
+                condition=Q(price_day__isnull=True) | Q(price_day__gt=0), name="listings_price_day_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(price_week__isnull=True) | Q(price_week__gt=0), name="listings_price_week_positive"
+            ),
+            models.CheckConstraint(
+                condition=Q(min_hours__gte=1) & Q(max_hours__gte=models.F("min_hours")), name="listings_limits_in_order"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["machine", "status"], name="listings_of_machine"),
+            models.Index(fields=["-created_at"], condition=Q(status="active"), name="listings_active_newest"),
+            models.Index(fields=["currency", "price_hour"], condition=Q(status="active"), name="listings_active_price"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.machine}: {self.price_hour} {self.currency}/h"
+
+    @property
+    def rates(self) -> Rates:
+        return Rates(hour=self.price_hour, day=self.price_day, week=self.price_week, currency=self.currency)
+
+    @property
+    def shortest(self) -> timedelta:
+        return timedelta(hours=self.min_hours)
+
+    @property
+    def longest(self) -> timedelta:
+        return timedelta(hours=self.max_hours)

@@ -1,0 +1,154 @@
+"""Machines and the nodes of a cluster."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django_countries.fields import CountryField
+
+from accounts.models import User
+from common.ids import uuid7
+from machines.models.gpu import GPUModel
+
+
+class MachineKind(models.TextChoices):
+    SINGLE = "single", "Single server"
+    CLUSTER = "cluster", "Cluster of nodes"
+
+
+class AccessKind(models.TextChoices):
+    """Who lets the buyer in and erases the machine afterwards: :mod:`bookings.access` has one class for each."""
+
+    MANUAL = "manual", "By the provider, by hand"
+
+
+class AgentStatus(models.TextChoices):
+    ONLINE = "online", "Online"
+    OFFLINE = "offline", "Offline"
+
+
+class MachineQuerySet(models.QuerySet["Machine"]):
+    def of(self, user: User) -> "MachineQuerySet":
+        """The machines this person provides."""
+        return self.filter(provider=user)
+
+    def with_summary(self) -> "MachineQuerySet":
+        """With what a list of machines shows beside each: GPU model, listings, verified benchmark."""
+        return self.select_related("gpu", "verified_benchmark").prefetch_related("listings", "nodes")
+
+
+class Machine(models.Model):
+    """A physical server, or a cluster of them that is booked as one (logical model 1.2).
+
+    For a cluster, ``gpu_count``, ``cpu_cores``, ``ram_gb`` and ``disk_size_gb`` are the sums over its nodes.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="hardware_id")
+    provider = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="machines", db_column="customer_id"
+    )
+    name = models.CharField(max_length=80, help_text="Your own name for it. Buyers see it too.")
+    kind = models.CharField(max_length=10, choices=MachineKind.choices, default=MachineKind.SINGLE)
+    gpu_model = models.CharField("GPU model", max_length=80, blank=True, help_text="Empty for a CPU server.")
+    gpu = models.ForeignKey(
+        GPUModel,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="machines",
+        db_column="gpu_model_id",
+        verbose_name="GPU model's data sheet",
+    )
+    gpu_count = models.PositiveIntegerField("GPUs", default=0)
+    gpu_memory_gb = models.PositiveIntegerField("memory of each GPU, GB", default=0)
+    cpu_model = models.CharField("CPU model", max_length=120)
+    cpu_cores = models.PositiveIntegerField("CPU cores", validators=[MinValueValidator(1)])
+    ram_gb = models.PositiveIntegerField("RAM, GB", validators=[MinValueValidator(1)])
+    disk_type = models.CharField(max_length=20, default="NVMe")
+    disk_size_gb = models.PositiveIntegerField("disk, GB", validators=[MinValueValidator(1)])
+    network_bandwidth = models.CharField(max_length=40, help_text="As in “10 Gbps”.")
+    network_mbps = models.PositiveIntegerField("download, Mbit/s", null=True, blank=True)
+    os = models.CharField("operating system", max_length=80)
+    country = CountryField(blank=True)
+    region = models.CharField(max_length=80, blank=True)
+    access_kind = models.CharField(max_length=20, choices=AccessKind.choices, default=AccessKind.MANUAL)
+    provider_agent_status = models.CharField(
+        max_length=10, choices=AgentStatus.choices, default=AgentStatus.OFFLINE, editable=False
+    )
+    health_indicators = models.JSONField(default=dict, blank=True, editable=False)
+    reliability = models.FloatField(
+        "share of the last 30 days online", null=True, blank=True, editable=False, help_text="0 to 1."
+    )
+    turnaround = models.DurationField(
+        default=timedelta(minutes=30), help_text="Time after each booking in which the machine is wiped."
+    )
+    verified_benchmark = models.ForeignKey(
+        "machines.Benchmark",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        help_text="The newest approved one; kept by the services that approve and reject.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = MachineQuerySet.as_manager()
+
+    class Meta:
+        db_table = "machines"
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=MachineKind.values), name="machines_kind_known"),
+            models.CheckConstraint(
+                condition=Q(provider_agent_status__in=AgentStatus.values), name="machines_agent_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(reliability__isnull=True) | Q(reliability__gte=0, reliability__lte=1),
+                name="machines_reliability_is_a_share",
+            ),
+            models.CheckConstraint(condition=Q(turnaround__gte=timedelta(0)), name="machines_turnaround_positive"),
+            models.CheckConstraint(condition=Q(gpu_count=0) | Q(gpu_memory_gb__gt=0), name="machines_gpus_have_memory"),
+        ]
+        indexes = [
+            models.Index(fields=["provider", "name"], name="machines_of_provider"),
+            models.Index(fields=["gpu", "gpu_count"], name="machines_by_gpu"),
+            models.Index(fields=["country"], name="machines_by_country"),
+            models.Index(F("reliability").desc(nulls_last=True), name="machines_by_reliability"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def title(self) -> str:
+        """As a row of results names it: ``8 × H100 SXM`` or ``AMD EPYC 7742``."""
+        return f"{self.gpu_count} × {self.gpu_model}" if self.gpu_count else self.cpu_model
+
+    @property
+    def is_reachable(self) -> bool:
+        """A manual machine is handed over by a person; any other must have a living agent."""
+        return self.access_kind == AccessKind.MANUAL or self.provider_agent_status == AgentStatus.ONLINE
+
+
+class Node(models.Model):
+    """One server of a cluster."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="nodes", db_column="hardware_id")
+    name = models.CharField(max_length=80)
+    gpu_count = models.PositiveIntegerField("GPUs", default=0)
+    cpu_cores = models.PositiveIntegerField("CPU cores", validators=[MinValueValidator(1)])
+    ram_gb = models.PositiveIntegerField("RAM, GB", validators=[MinValueValidator(1)])
+    disk_size_gb = models.PositiveIntegerField("disk, GB", validators=[MinValueValidator(1)])
+
+    class Meta:
+        db_table = "nodes"
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["machine", "name"], name="nodes_name_once_a_machine")]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,108 @@
+"""Recording benchmark runs and deciding whether they are believed."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.outbox import write_mail
+from machines.models import Benchmark, BenchmarkStatus, Listing, ListingStatus, Machine
+from machines.services.errors import MachineError
+
+#: Figures may exceed the data sheet by this much: boost clocks differ a little from card to card.
+TOLERANCE = 1.05
+
+
+def physical_limits(machine: Machine) -> dict[str, float]:
+    """The most TFLOPS that this machine's GPUs can reach by their data sheet, by benchmark field."""
+    if machine.gpu is None:
+        return {}
+    sheet = {"gpu_throughput_fp32": machine.gpu.fp32_tflops, "gpu_throughput_fp16": machine.gpu.fp16_tflops}
+    return {field: peak * machine.gpu_count for field, peak in sheet.items() if peak}
+
+
+def check_plausible(machine: Machine, values: dict[str, Any]) -> None:
+    """
+    Raises:
+        MachineError: a value is above what the GPUs can do at all.
+    """
+    for field, limit in physical_limits(machine).items():
+        value = values.get(field)
+        if value is not None and value > limit * TOLERANCE:
+            raise MachineError(
+                f"{value:g} TFLOPS is more than {machine.title} can reach ({limit:g} by the data sheet).", field=field
+            )
+
+
+def record_benchmark(*, machine: Machine, source: str, collected_at: datetime, values: dict[str, Any]) -> Benchmark:
+    """Keep a run as pending: nobody sees it as verified before an administrator has approved it.
+
+    Raises:
+        MachineError: a value is above the physical limit.
+    """
+    check_plausible(machine, values)
+    return Benchmark.objects.create(machine=machine, source=source, collected_at=collected_at, **values)
+
+
+@transaction.atomic
+def approve_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: str = "") -> Benchmark:
+    """Believe a run: it becomes the machine's verified figures. Approving twice is quiet.
+
+    Raises:
+        MachineError: it was rejected before, or lies above the physical limit.
+    """
+    row = _lock(benchmark)
+    if row.status == BenchmarkStatus.APPROVED:
+        return row
+    if row.status == BenchmarkStatus.REJECTED:
+        raise MachineError("This run was rejected. The machine has to be measured again.")
+    check_plausible(row.machine, {field: getattr(row, field) for field in physical_limits(row.machine)})
+    _decide(row, BenchmarkStatus.APPROVED, by=by, now=now, reason=reason)
+    _tell(row, "Your benchmark is verified", ["Buyers now see these figures as verified."])
+    return row
+
+
+@transaction.atomic
+def reject_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: str) -> Benchmark:
+    """Do not believe a run. A listing that rested on it is paused when no other approved run is left.
+
+    Raises:
+        MachineError: no reason is given.
+    """
+    row = _lock(benchmark)
+    if row.status == BenchmarkStatus.REJECTED:
+        return row
+    if not reason.strip():
+        raise MachineError("A rejection needs a reason that the provider can act on.", field="reason")
+    _decide(row, BenchmarkStatus.REJECTED, by=by, now=now, reason=reason)
+    if row.machine.verified_benchmark_id is None:
+        Listing.objects.filter(machine=row.machine, status=ListingStatus.ACTIVE).update(
+            status=ListingStatus.PAUSED, updated_at=now
+        )
+    _tell(row, "Your benchmark was rejected", [f"Reason: {row.reason}", "Measure the machine again."])
+    return row
+
+
+def _lock(benchmark: Benchmark) -> Benchmark:
+    machine = Machine.objects.select_for_update(no_key=True).get(pk=benchmark.machine_id)
+    row = Benchmark.objects.select_for_update().get(pk=benchmark.pk)
+    row.machine = machine
+    return row
+
+
+def _decide(row: Benchmark, status: BenchmarkStatus, *, by: User, now: datetime, reason: str) -> None:
+    row.status, row.decided_by, row.decided_at, row.reason = status, by, now, reason.strip()
+    row.save(update_fields=["status", "decided_by", "decided_at", "reason"])
+    row.machine.verified_benchmark = row.machine.benchmarks.approved().order_by("-collected_at").first()
+    row.machine.save(update_fields=["verified_benchmark", "updated_at"])
+
+
+def _tell(row: Benchmark, subject: str, paragraphs: list[str]) -> None:
+    write_mail(
+        user=row.machine.provider,
+        key=f"benchmark-{row.status}:{row.pk}",
+        subject=f"{subject}: {row.machine.name}",
+        paragraphs=paragraphs,
+        action=("Open the machine", f"/machines/{row.machine_id}/"),
+    )

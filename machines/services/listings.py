@@ -1,0 +1,72 @@
+"""Putting a machine on offer, and taking it off again. Nothing here ever touches bookings already made."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from machines.models import Listing, ListingStatus
+from machines.services.errors import MachineError
+
+
+def missing_for_activation(listing: Listing) -> list[str]:
+    """What still stands between a listing and *active*, in words for its provider. Empty: nothing does."""
+    machine = listing.machine
+    missing = []
+    if not machine.provider.is_verified:
+        missing.append("You are not a verified provider yet. Ask for verification in your account.")
+    if machine.verified_benchmark_id is None:
+        missing.append("The machine has no approved benchmark yet.")
+    if not machine.is_reachable:
+        missing.append("The machine's agent is offline.")
+    return missing
+
+
+@transaction.atomic
+def activate_listing(*, listing: Listing, now: datetime) -> Listing:
+    """Offer it to buyers.
+
+    Raises:
+        MachineError: it is archived, or something is missing (rules: What).
+    """
+    row = _lock(listing)
+    if row.status == ListingStatus.ACTIVE:
+        return row
+    if row.status == ListingStatus.ARCHIVED:
+        raise MachineError("An archived listing stays archived. Make a new one.")
+    if missing := missing_for_activation(row):
+        raise MachineError(" ".join(missing))
+    return _set(row, ListingStatus.ACTIVE, now)
+
+
+@transaction.atomic
+def pause_listing(*, listing: Listing, now: datetime) -> Listing:
+    """Take it off the market for now. Bookings already made go on.
+
+    Raises:
+        MachineError: it is archived.
+    """
+    row = _lock(listing)
+    if row.status == ListingStatus.ARCHIVED:
+        raise MachineError("An archived listing stays archived.")
+    return _set(row, ListingStatus.PAUSED, now)
+
+
+@transaction.atomic
+def archive_listing(*, listing: Listing, now: datetime) -> Listing:
+    """Take it off the market for good. Bookings already made go on."""
+    return _set(_lock(listing), ListingStatus.ARCHIVED, now)
+
+
+def _lock(listing: Listing) -> Listing:
+    return (
+        Listing.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("machine__provider")
+        .get(pk=listing.pk)
+    )
+
+
+def _set(row: Listing, status: ListingStatus, now: datetime) -> Listing:
+    if row.status != status:
+        row.status, row.updated_at = status, now
+        row.save(update_fields=["status", "updated_at"])
+    return row

@@ -1,0 +1,51 @@
+"""Brings the database and the static files up to date before anything is served: one process, one start of Django."""
+
+import os
+import sys
+from hashlib import sha256
+from pathlib import Path
+
+import django
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command, get_commands
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+    django.setup()
+    if "--static-only" not in sys.argv:
+        call_command("migrate", interactive=False, verbosity=0)
+    collect_static()
+    if "--demo" in sys.argv:
+        load_demo()
+
+
+def collect_static() -> None:
+    """Collect the static files when one of them is not what it was: hashing and compressing takes seconds."""
+    known = Path(settings.STATIC_ROOT) / ".sources"
+    digest = _sources()
+    if known.exists() and known.read_text() == digest:
+        return
+    call_command("collectstatic", interactive=False, verbosity=0)
+    known.write_text(digest)
+
+
+def _sources() -> str:
+    lines = []
+    for finder in get_finders():
+        for path, storage in finder.list([]):
+            stat = Path(storage.path(path)).stat()
+            lines.append(f"{path} {stat.st_size} {stat.st_mtime_ns}")
+    return sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def load_demo() -> None:
+    """Fill an empty database with people and machines to try things with; never one that has users."""
+    if "load_demo" in get_commands() and not get_user_model()._default_manager.exists():
+        call_command("load_demo")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,166 @@
+"""``bin/serve``: the whole marketplace from one command, and nothing of it left when that ends."""
+
+import logging
+import multiprocessing
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from honcho.manager import Manager
+
+from marketplace.embedded.parts import WEBHOOK_PATH, Parts, undisturbed, write_env
+from marketplace.embedded.processes import InUseError, PartsError, marked, taken
+
+log = logging.getLogger("serve")
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DEMO_SIGN_INS = ("buyer", "buyer2", "provider", "provider2", "orgadmin", "member", "admin")
+DEMO_PASSWORD = "demo-password"  # noqa: S105 on the page on purpose
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    try:
+        return Serve().run()
+    except KeyboardInterrupt:
+        log.info("Stopped.")
+        return 0
+    except InUseError as error:
+        log.error("%s\nStop it first, or set MARKETPLACE_VAR to another folder.", error)
+    except PartsError as error:
+        log.error("%s", error)
+    except subprocess.CalledProcessError as error:
+        log.error("Could not prepare the database and the static files (exit status %s).", error.returncode)
+    return 1
+
+
+class Serve:
+    def __init__(self) -> None:
+        self.var = Path(os.environ.get("MARKETPLACE_VAR") or ROOT / "var").resolve()
+        self.host = os.environ.get("HOST") or "127.0.0.1"
+        try:
+            self.port = int(os.environ.get("PORT") or 8000)
+        except ValueError as error:
+            raise PartsError("PORT is a number.") from error
+        here = "127.0.0.1" if self.host in ("", "0.0.0.0", "::", "localhost") else self.host  # noqa: S104
+        self.here = f"http://{f'[{here}]' if ':' in here else here}:{self.port}"
+        self.site_url = (os.environ.get("SITE_URL") or self.here).rstrip("/")
+        self.stopping = threading.Event()
+
+    def run(self) -> int:
+        self.var.mkdir(parents=True, exist_ok=True)
+        env_file = self.var / "run" / "env"
+        parts = Parts(self.var, given=os.environ, webhook_url=self.here + WEBHOOK_PATH, before=self.refuse_a_taken_port)
+        with parts:
+            log.info("Started: %s", ", ".join(part.name for part in parts.parts) or "nothing; all URLs were given")
+            settings = {**parts.env, "SITE_URL": self.site_url}
+            write_env(env_file, settings)
+            env = marked(
+                {**os.environ, **settings, "MARKETPLACE_VAR": str(self.var), "PYTHONUNBUFFERED": "1"}, self.var
+            )
+            env.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+            try:
+                self.prepare(env)
+                return self.serve(parts, env)
+            finally:
+                self.stopping.set()
+                with undisturbed():
+                    env_file.unlink(missing_ok=True)
+
+    def refuse_a_taken_port(self) -> None:
+        if taken(self.host, self.port):
+            raise PartsError(f"Port {self.port} is taken by another program. Choose another: PORT=8001 bin/serve")
+
+    def prepare(self, env: dict[str, str]) -> None:
+        log.info("Bringing the database and the static files up to date")
+        command = [sys.executable, "-m", "marketplace.embedded.prepare"]
+        if env.get("MARKETPLACE_DEMO", "1") != "0" and not self.site_url.startswith("https:"):
+            command.append("--demo")
+        subprocess.run(command, check=True, cwd=ROOT, env=env)  # noqa: S603
+
+    def serve(self, parts: Parts, env: dict[str, str]) -> int:
+        """Run the web server, the worker and beat until one of them ends or a signal comes."""
+        multiprocessing.set_start_method("fork", force=True)
+        manager = Manager()
+        for name, command in self.commands(env).items():
+            manager.add_process(name, f"exec {shlex.join(command)}", env=env, cwd=str(ROOT))
+        # A little later, so that honcho's forks have been made before there is a second thread.
+        for job in (self.announce, lambda: self.keep(parts)):
+            timer = threading.Timer(1, job)
+            timer.daemon = True
+            timer.start()
+        manager.loop()
+        self.stopping.set()
+        if manager.returncode in (130, 143):  # by our own Ctrl-C or SIGTERM
+            log.info("Stopped.")
+            return 0
+        log.error("A part of the marketplace ended by itself, so the rest was stopped. Its last lines are above.")
+        return 1
+
+    def commands(self, env: dict[str, str]) -> dict[str, list[str]]:
+        python = [sys.executable, "-m"]
+        celery = [*python, "celery", "--app", "marketplace", "--quiet"]
+        bind = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        web = [*python, "gunicorn", "marketplace.wsgi", "--bind", bind, "--worker-class", "gthread"]
+        web += ["--workers", env.get("WEB_WORKERS", "2"), "--threads", env.get("WEB_THREADS", "8")]
+        web += ["--timeout", "60", "--graceful-timeout", "4", "--log-level", "warning", "--no-control-socket"]
+        if env.get("WEB_ACCESS_LOG", "0") != "0":
+            web += ["--access-logfile", "-"]
+        return {
+            "web": web,
+            "worker": [*celery, "worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "WARNING"]
+            + ["--without-gossip", "--without-mingle"],
+            "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
+        }
+
+    def keep(self, parts: Parts) -> None:
+        """A part that dies is started again; the marketplace shows its outage page meanwhile, and recovers."""
+        while not self.stopping.wait(2):
+            try:
+                parts.revive()
+            except PartsError as error:
+                log.error("%s", error)
+
+    def announce(self) -> None:
+        said_why = time.monotonic() + 20
+        while not self.stopping.wait(0.3):
+            status, answer = self.health()
+            if status == 200:
+                self.print_welcome()
+                return
+            if time.monotonic() > said_why:
+                log.warning("Not healthy yet: %s", answer or "no answer")
+                said_why = time.monotonic() + 20
+
+    def health(self) -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(f"{self.here}/healthz", timeout=8) as response:  # noqa: S310
+                return response.status, ""
+        except urllib.error.HTTPError as error:
+            return error.code, error.read(500).decode(errors="replace")
+        except OSError:
+            return 0, ""
+
+    def print_welcome(self) -> None:
+        lines = ["", f"  Remote Servers is at  {self.site_url}/", ""]
+        if os.environ.get("MARKETPLACE_DEMO", "1") != "0" and not self.site_url.startswith("https:"):
+            lines += [f"  Demo sign-ins, all with password {DEMO_PASSWORD}:"]
+            lines += [f"    {name}@example.com" for name in DEMO_SIGN_INS]
+            lines += [""]
+        if not os.environ.get("EMAIL_URL"):
+            lines += [f"  Mail is not sent but written to  {self.var / 'mail'}", ""]
+        lines += ["  Ctrl-C stops everything. The data stays in  " + str(self.var), ""]
+        print("\n".join(lines), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

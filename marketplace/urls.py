@@ -1,0 +1,22 @@
+"""Every address of the site. What belongs to an app stands in the app's own ``urls.py``."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from marketplace import health, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("how-it-works/", views.how_it_works, name="how_it_works"),
+    path("healthz", health.healthz, name="healthz"),
+    path("accounts/", include("accounts.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("machines/", include("machines.urls")),
+    path("", include("bookings.urls")),
+    path("", include("billing.urls")),
+    path("admin/", admin.site.urls),
+]
+
+handler403 = "marketplace.views.forbidden"
+handler404 = "marketplace.views.not_found"
+handler500 = "marketplace.views.broken"
