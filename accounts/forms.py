@@ -1,10 +1,15 @@
 """Forms about people."""
 
+import zoneinfo
+from functools import cache
 from typing import Any
 
 from django import forms
 
-from accounts.models import Role, User
+from accounts.models import Role, SSHKey, User, Verification
+from accounts.services.roles import PURPOSES
+
+PURPOSE_WORDS = {Role.BUYER: "To book servers", Role.PROVIDER: "To offer servers"}
 
 
 class SignupForm(forms.Form):
@@ -13,11 +18,7 @@ class SignupForm(forms.Form):
     name = forms.CharField(max_length=120, label="Your name")
     purpose = forms.ChoiceField(
         label="What do you come for?",
-        choices=[
-            (Role.BUYER, "To book servers"),
-            (Role.PROVIDER, "To offer servers"),
-            ("both", "Both"),
-        ],
+        choices=[*PURPOSE_WORDS.items(), ("both", "Both")],
         widget=forms.RadioSelect,
         initial=Role.BUYER,
     )
@@ -27,3 +28,91 @@ class SignupForm(forms.Form):
         user.name = self.cleaned_data["name"]
         user.roles = [Role.BUYER, Role.PROVIDER] if purpose == "both" else [purpose]
         user.save(update_fields=["name", "roles"])
+
+
+@cache
+def zones() -> list[tuple[str, str]]:
+    """The time zones that people live in, and UTC."""
+    names = sorted(name for name in zoneinfo.available_timezones() if "/" in name and not name.startswith("Etc/"))
+    return [("", "The one of my browser"), *((name, name.replace("_", " ")) for name in ["UTC", *names])]
+
+
+class ProfileForm(forms.ModelForm):
+    """The person as others see them, their clock, and what they come for."""
+
+    purposes = forms.MultipleChoiceField(
+        label="What do you come for?",
+        choices=list(PURPOSE_WORDS.items()),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    timezone = forms.ChoiceField(
+        label="Time zone", required=False, help_text="Every time on these pages and in your mails is written in it."
+    )
+
+    class Meta:
+        model = User
+        fields = ["name", "organization_name", "country", "timezone"]
+        labels = {"name": "Your name", "organization_name": "Company, university or group"}
+        help_texts = {"organization_name": "If you give one, others see it in place of your name."}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own = self.instance.timezone
+        known = dict(zones())
+        self.fields["timezone"].choices = zones() if own in known else [*zones(), (own, own)]  # type: ignore[attr-defined]
+        self.fields["purposes"].required = not self._other_roles()
+        self.fields["purposes"].error_messages["required"] = "Choose at least one."
+        self.fields["purposes"].initial = [role for role in self.instance.roles if role in PURPOSES]
+
+    def _other_roles(self) -> list[str]:
+        return [role for role in self.instance.roles if role not in PURPOSES]
+
+    def clean_purposes(self) -> list[str]:
+        purposes: list[str] = self.cleaned_data["purposes"]
+        if Role.PROVIDER not in purposes and self.instance.machines.exists():
+            raise forms.ValidationError("You provide machines here, so you go on offering servers.")
+        return purposes
+
+
+class VerificationForm(forms.ModelForm):
+    """Asking an administrator to check who one is."""
+
+    kind = forms.ChoiceField(
+        label="Who is to be verified?",
+        choices=[
+            (Verification.Kind.INDIVIDUAL, "I, as a person"),
+            (Verification.Kind.INSTITUTION, "My company or institution"),
+        ],
+        widget=forms.RadioSelect,
+        initial=Verification.Kind.INDIVIDUAL,
+    )
+
+    class Meta:
+        model = Verification
+        fields = ["kind", "legal_name", "country", "statement"]
+        help_texts = {"legal_name": "As it stands in your identity card or in the register."}
+        widgets = {"statement": forms.Textarea(attrs={"rows": 6})}
+
+
+class SSHKeyForm(forms.Form):
+    """One public key, as it is pasted. :mod:`accounts.ssh` says whether it will do."""
+
+    public_key = forms.CharField(
+        label="Public key",
+        max_length=16_000,
+        widget=forms.Textarea(
+            attrs={
+                "rows": 4,
+                "spellcheck": "false",
+                "autocomplete": "off",
+                "placeholder": "ssh-ed25519 AAAA… you@laptop",
+            }
+        ),
+        help_text="The one line of a file that ends in .pub. ed25519, ECDSA, or RSA with at least 3072 bits.",
+    )
+    name = forms.CharField(
+        label="Name",
+        max_length=SSHKey._meta.get_field("name").max_length,
+        required=False,
+        help_text="To tell it from others. Empty: the comment at the end of the key.",
+    )

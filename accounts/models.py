@@ -16,7 +16,7 @@ from django_countries.fields import CountryField
 from common.ids import uuid7
 
 
-class CaseInsensitiveEmailField(models.EmailField):
+class CaseInsensitiveEmailField(models.EmailField):  # type: ignore[type-arg]
     """An e-mail address in PostgreSQL's ``citext``: one address, however it is written."""
 
     def db_type(self, connection: Any) -> str:
@@ -85,7 +85,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def public_name(self) -> str:
         """What other people see: never the e-mail address."""
-        return self.organization_name or self.name or f"Member {self.id.hex[-6:]}"
+        return str(self.organization_name or self.name or f"Member {self.id.hex[-6:]}")
 
     @property
     def is_provider(self) -> bool:

@@ -5,6 +5,7 @@ import zoneinfo
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -47,7 +48,7 @@ def write_mail(
     mail = OutgoingMail(
         user=user,
         key=key,
-        subject=subject,
+        subject=" ".join(subject.split()),  # names that people type may have line breaks, subjects may not
         text=render_to_string("mail/message.txt", context),
         html=render_to_string("mail/message.html", context),
     )
@@ -63,7 +64,7 @@ def send_due(*, now: datetime, limit: int = 50) -> int:
 
 
 @transaction.atomic
-def _send(pk: object, *, now: datetime) -> bool:
+def _send(pk: UUID, *, now: datetime) -> bool:
     mail = (
         (OutgoingMail.objects.due(now=now).select_for_update(skip_locked=True, of=("self",)).select_related("user"))
         .filter(pk=pk)
@@ -76,8 +77,8 @@ def _send(pk: object, *, now: datetime) -> bool:
     mail.attempts += 1
     try:
         message.send()
-    except OSError as error:
-        log.warning("mail %s was not sent: %s", mail.pk, error)
+    except Exception as error:  # whatever is wrong with one mail, the others get their turn
+        log.warning("mail %s was not sent: %r", mail.pk, error)
         mail.error = str(error)[:500]
         mail.next_attempt_at = now + min(FIRST_PAUSE * 2 ** (mail.attempts - 1), LONGEST_PAUSE)
         mail.save(update_fields=["attempts", "error", "next_attempt_at"])

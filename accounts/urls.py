@@ -1,1 +1,10 @@
-urlpatterns = []
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("profile/", views.profile, name="profile"),
+    path("verification/", views.verification_request, name="verification_request"),
+    path("keys/", views.ssh_key_list, name="ssh_key_list"),
+    path("keys/<uuid:pk>/delete/", views.ssh_key_delete, name="ssh_key_delete"),
+]

@@ -175,15 +175,22 @@ def window(start: datetime | None, end: datetime | None, *, now: datetime | None
 
 
 def window_both(start: datetime | None, end: datetime | None, *, now: datetime | None = None) -> str:
-    """The window in the person's own zone and in UTC."""
+    """In the person's own zone and in UTC: ``Fri 27 Nov, 09:00 – Mon 30 Nov, 09:00 CET (08:00 – 08:00 UTC)``."""
     if start is None or end is None:
         return NOTHING
-    own = timezone.localtime(start)
-    if own.utcoffset() == timezone.localtime(end).utcoffset() == timedelta():
+    own = timezone.localtime(start), timezone.localtime(end)
+    if own[0].utcoffset() == own[1].utcoffset() == timedelta():
         return f"{window(start, end, now=now)} UTC"
-    with timezone.override(UTC):
-        there = window(start, end, now=now)
-    return f"{window(start, end, now=now)} {zone_label(own)} ({there} UTC)"
+    utc = start.astimezone(UTC), end.astimezone(UTC)
+    if all(here.date() == there.date() for here, there in zip(own, utc, strict=True)):
+        there = f"{_clock(utc[0])} – {_clock(utc[1])}"
+    else:
+        with timezone.override(UTC):
+            there = window(start, end, now=now)
+    # Where clocks change within the window, each end has a zone of its own.
+    if own[0].utcoffset() != own[1].utcoffset():
+        return f"{when(start, now=now)} {zone_label(own[0])} – {when(end, now=now)} {zone_label(own[1])} ({there} UTC)"
+    return f"{window(start, end, now=now)} {zone_label(own[0])} ({there} UTC)"
 
 
 def ago(value: datetime | None, *, now: datetime | None = None) -> str:

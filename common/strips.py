@@ -14,8 +14,10 @@ from django.utils.translation import gettext as _
 from common import formats
 
 KINDS = ("taken", "held", "wipe", "upkeep")
-MOST_LABELS = 7
+MOST_LABELS = 5
 MOST_WORDS = 12
+# A label begins at its tick; beyond this share of the strip it would be cut off.
+ROOM_FOR_LABEL = 0.9
 
 
 def spoken(kind: str) -> str:
@@ -116,7 +118,8 @@ def _ticks(start: datetime, end: datetime) -> Iterator[Tick]:
     every = max(1, -(-len(moments) // MOST_LABELS))
     for index, moment in enumerate(moments):
         label = formats.clock(moment) if short and moment.hour else formats.weekday(moment)
-        yield Tick(_hundredths(moment - start, end - start), label if index % every == 0 else "")
+        fits = index % every == 0 and (moment - start) / (end - start) < ROOM_FOR_LABEL
+        yield Tick(_hundredths(moment - start, end - start), label if fits else "")
 
 
 def _words(bars: tuple[Bar, ...], yours: Bar | None, start: datetime, end: datetime, label: str) -> str:

@@ -9,7 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import django_stubs_ext
 from environs import Env
+
+django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 

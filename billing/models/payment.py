@@ -103,3 +103,7 @@ class Payment(models.Model):
     @property
     def refundable(self) -> Decimal:
         return self.amount_total - self.refunded if self.status == PaymentStatus.PAID else Decimal(0)
+
+    @property
+    def tone(self) -> str:
+        return PaymentStatus(self.status).tone

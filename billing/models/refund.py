@@ -86,3 +86,7 @@ class Refund(models.Model):
     def counts(self) -> bool:
         """Whether it lessens what can still be refunded: a refund in flight does."""
         return self.status != RefundStatus.FAILED
+
+    @property
+    def tone(self) -> str:
+        return RefundStatus(self.status).tone

@@ -8,7 +8,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 
-from billing import gateway
 from billing.errors import PaymentError
 from billing.models import Payment, WebhookEvent
 from billing.services.payments import synchronise
@@ -62,7 +61,7 @@ def process_event(*, event_pk: UUID, now: datetime) -> bool:
             payment = Payment.objects.filter(stripe_payment_intent=event.object_id).first()
             if payment is not None:
                 synchronise(payment=payment, now=now)
-    except (PaymentError, gateway.ProcessorAway) as error:
+    except PaymentError as error:
         pause = min(FIRST_PAUSE * 2 ** min(event.attempts - 1, 10), LONGEST_PAUSE)
         WebhookEvent.objects.filter(pk=event_pk).update(next_attempt_at=now + pause, error=str(error))
         return False

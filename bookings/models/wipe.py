@@ -65,3 +65,7 @@ class DataWipe(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_method_display()}: {self.get_status_display()}"
+
+    @property
+    def tone(self) -> str:
+        return WipeStatus(self.status).tone

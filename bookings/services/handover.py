@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.core.files.uploadedfile import UploadedFile
@@ -74,7 +75,7 @@ def record_wipe(
     methods: Sequence[str],
     status: str,
     executed_at: datetime,
-    evidence: UploadedFile,
+    evidence: UploadedFile[Any],
     wipe_note: str,
     now: datetime,
 ) -> list[DataWipe]:
@@ -139,7 +140,7 @@ def _check_provider(booking: Booking, by: User) -> None:
         raise NotYours("This machine is not yours.")
 
 
-def _sha256(file: UploadedFile) -> str:
+def _sha256(file: UploadedFile[Any]) -> str:
     digest = hashlib.sha256()
     for chunk in file.chunks():
         digest.update(chunk)

@@ -9,14 +9,14 @@ from django.db import transaction
 
 from accounts.models import Role, User
 from bookings import mails
-from bookings.availability import free_windows, whole_minute
+from bookings.availability import free_windows
 from bookings.errors import BookingError, PriceChanged, WindowTaken
-from bookings.models import Booking
+from bookings.models import Booking, BookingQuerySet
 from bookings.services.history import note
 from common.formats import duration, money, when
 from common.ids import uuid7
 from machines import pricing
-from machines.models import Listing, ListingStatus
+from machines.models import Listing, ListingStatus, Machine
 
 
 def check_window(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> None:
@@ -39,6 +39,15 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         raise BookingError(f"The shortest booking here is {duration(listing.shortest)}.", field="end")
     if end - start > listing.longest:
         raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
+    if (
+        start < now + listing.machine.turnaround
+        and Booking.objects.awaiting_wipe().filter(machine=listing.machine_id).exists()
+    ):
+        raise BookingError(
+            "This server is being erased after the booking before. Choose a start that is "
+            f"{duration(listing.machine.turnaround)} away or more.",
+            field="start",
+        )
 
 
 def window_taken(
@@ -114,9 +123,9 @@ def request_booking(
             raise BookingError(
                 f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
             )
-        clashes = list(_in_the_way(booking))
-        if clashes or not _insert(booking):
-            raise window_taken(listing, start, end, clashes or list(_in_the_way(booking)), now=now)
+        taken = list(_in_the_way(machine, start, end))
+        if taken or not _insert(booking):
+            raise window_taken(listing, start, end, taken or list(_in_the_way(machine, start, end)), now=now)
         if Role.BUYER not in buyer.roles:
             User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
         note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
@@ -124,25 +133,15 @@ def request_booking(
     return booking
 
 
-def next_free(listing: Listing, *, length: timedelta, now: datetime) -> tuple[datetime, datetime] | None:
-    """The soonest window of ``length`` that can be booked, or ``None`` within the listing's horizon."""
-    windows = free_windows(
-        listing.machine_id,
-        length=length,
-        turnaround=listing.machine.turnaround,
-        after=whole_minute(now),
-        until=now + timedelta(days=listing.max_ahead_days),
-        limit=1,
-    )
-    return windows[0] if windows else None
+def clashes(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> WindowTaken | None:
+    """The refusal that asking for ``[start, end)`` would meet now, or ``None``. Changes nothing, promises nothing."""
+    found = list(_in_the_way(listing.machine, start, end))
+    return window_taken(listing, start, end, found, now=now) if found else None
 
 
-def _in_the_way(booking: Booking) -> Any:
+def _in_the_way(machine: Machine, start: datetime, end: datetime) -> BookingQuerySet:
     return (
-        Booking.objects.holding()
-        .filter(machine=booking.machine)
-        .overlapping(booking.start, booking.blocked_until)
-        .order_by("start")
+        Booking.objects.holding().filter(machine=machine).overlapping(start, end + machine.turnaround).order_by("start")
     )
 
 

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from html import unescape
 from typing import Any
 
 import heroicons
@@ -18,7 +19,7 @@ from django.http import QueryDict
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString, mark_safe
 
 from common import formats
@@ -28,8 +29,13 @@ from common.strips import make_strip
 register = template.Library()
 
 
-def draw(name: str, **values: Any) -> SafeString:
+def draw(name: str, /, **values: Any) -> SafeString:
     return render_to_string(f"components/{name}.html", values)
+
+
+def trimmed(content: str) -> SafeString:
+    """A rendered body without the white space around it; as safe as it was."""
+    return mark_safe(content.strip())  # noqa: S308
 
 
 # Small things -----------------------------------------------------------------------------------------
@@ -55,7 +61,7 @@ def zone_name() -> str:
 @register.simple_tag
 def icon(name: str, size: int = 20, style: str = "outline", cls: str = "") -> SafeString:
     """An icon of Heroicons, for the eyes only: the words belong beside it. ``style``: outline, solid, mini, micro."""
-    attrs = {"aria_hidden": "true", "focusable": "false", "class": f"icon {cls}".strip()}
+    attrs: dict[str, object] = {"aria_hidden": "true", "focusable": "false", "class": f"icon {cls}".strip()}
     svg = heroicons._render_icon(style, str(name), size, attrs)  # as its own template tags do
     return mark_safe(svg)  # noqa: S308 - drawn by the package from a name and our own attributes
 
@@ -273,25 +279,26 @@ def pagination(context: template.Context, page: Page, key: str = "page") -> Safe
 @register.simple_block_tag
 def page_header(content: str, title: str, back_url: str = "", back_label: str = "") -> SafeString:
     """The top of a page. The body holds marks, a sentence, or buttons in ``<div class="actions">``."""
-    return draw("page_header", content=content.strip(), title=title, back_url=back_url, back_label=back_label)
+    return draw("page_header", content=trimmed(content), title=title, back_url=back_url, back_label=back_label)
 
 
 @register.simple_block_tag
 def note(content: str, tone: str = "", title: str = "") -> SafeString:
     """Something to know before going on. ``tone``: none, good, warn, bad."""
-    return draw("note", content=content.strip(), tone=tone, title=title)
+    return draw("note", content=trimmed(content), tone=tone, title=title)
 
 
 @register.simple_block_tag
 def empty(content: str, title: str, icon: str = "inbox") -> SafeString:
     """Nothing is here yet: what would be, and how to get it."""
-    return draw("empty", content=content.strip(), title=title, icon=icon)
+    return draw("empty", content=trimmed(content), title=title, icon=icon)
 
 
 @register.simple_block_tag
 def terminal(content: str, label: str = "Command", comment: str = "") -> SafeString:
     """A command, ready to copy; ``comment`` is shown beneath it and not copied."""
-    return draw("terminal", content=content.strip(), label=label, comment=comment)
+    command = unescape(strip_tags(content)).strip()
+    return draw("terminal", content=trimmed(content), command=command, label=label, comment=comment)
 
 
 @register.simple_block_tag(takes_context=True)
@@ -310,7 +317,7 @@ def confirm(
     """A button that asks before it posts to ``action``. The body says what will happen, and may hold form fields."""
     return draw(
         "confirm",
-        content=content.strip(),
+        content=trimmed(content),
         id=id,
         label=label,
         action=action,
@@ -350,9 +357,9 @@ def field(bound: BoundField, label: str = "", help: str = "", hide_label: bool =
 
 
 @register.simple_tag
-def fields(form: BaseForm) -> SafeString:
-    """All of a form: what is wrong with it as a whole, its hidden fields, its fields."""
-    parts = [form_errors(form), *form.hidden_fields(), *(field(bound) for bound in form.visible_fields())]
+def fields(form: BaseForm, **attrs: Any) -> SafeString:
+    """All of a form: what is wrong with it as a whole, its hidden fields, its fields. ``attrs`` go to each control."""
+    parts = [form_errors(form), *form.hidden_fields(), *(field(bound, **attrs) for bound in form.visible_fields())]
     return format_html_join("\n", "{}", ((part,) for part in parts))
 
 

@@ -83,3 +83,7 @@ class Benchmark(models.Model):
 
     def __str__(self) -> str:
         return f"{self.machine_id} {self.collected_at:%Y-%m-%d} ({self.get_status_display()})"
+
+    @property
+    def tone(self) -> str:
+        return BenchmarkStatus(self.status).tone

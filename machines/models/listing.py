@@ -41,6 +41,12 @@ class ListingQuerySet(models.QuerySet["Listing"]):
         """On offer: the only ones that can be booked."""
         return self.filter(status=ListingStatus.ACTIVE)
 
+    def active_or_unverified(self) -> "ListingQuerySet":
+        """On offer, or waiting for its machine's first benchmark to be approved: those can be looked at, not booked."""
+        return self.filter(
+            Q(status=ListingStatus.ACTIVE) | Q(status=ListingStatus.PAUSED, machine__verified_benchmark=None)
+        )
+
     def public(self) -> "ListingQuerySet":
         """What anyone may look at: on offer, or paused for now."""
         return self.exclude(status=ListingStatus.ARCHIVED)
@@ -137,3 +143,7 @@ class Listing(models.Model):
     @property
     def longest(self) -> timedelta:
         return timedelta(hours=self.max_hours)
+
+    @property
+    def tone(self) -> str:
+        return ListingStatus(self.status).tone

@@ -44,7 +44,7 @@ class FolderBackend(BaseEmailBackend):
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         to = ", ".join(message.recipients())
         stem = self._free_stem(message)
-        stem.with_suffix(".eml").write_bytes(parsed.as_bytes(linesep="\r\n"))
+        stem.with_suffix(".eml").write_bytes(parsed.as_bytes())
         for body, kind in getattr(message, "alternatives", None) or ():
             if kind == "text/html":
                 stem.with_suffix(".html").write_text(str(body))

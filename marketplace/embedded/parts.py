@@ -21,6 +21,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -164,7 +165,7 @@ class Database(Part):
         shutil.rmtree(new, ignore_errors=True)
         self._own(new)
         self._reachable(new)
-        command = [PG_BIN / "initdb", "-D", new, "-U", self.user, "--auth=trust", "--encoding=UTF8"]
+        command: list[str | Path] = [PG_BIN / "initdb", "-D", new, "-U", self.user, "--auth=trust", "--encoding=UTF8"]
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
         if not self.durable:
             command.append("--no-sync")
@@ -179,7 +180,7 @@ class Database(Part):
     # PostgreSQL refuses to run as root. Then it runs as a user without rights, who must be able to get to its
     # program and its data, and to nothing more.
 
-    def _as_account(self) -> dict[str, object]:
+    def _as_account(self) -> dict[str, Any]:
         if self.account is None:
             return {}
         return {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
@@ -264,7 +265,7 @@ class Cache(Part):
 
     def answers(self) -> bool:
         try:
-            with redis.Redis(port=self.port, password=self.password, socket_timeout=1, retry=None) as client:
+            with redis.Redis(port=self.port, password=self.password, socket_timeout=1) as client:
                 return bool(client.ping())
         except redis.RedisError:
             return False
@@ -469,5 +470,7 @@ def write_env(file: Path, env: Mapping[str, str]) -> None:
     lines = []
     for name, value in sorted(env.items()):
         escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        # Names in braces are filled in even between quotes; a name that nothing has may have a default.
+        escaped = escaped.replace("${", "${MARKETPLACE_NOTHING:-$}{")
         lines.append(f"{name}='{escaped}'\n")
     write_private(file, "".join(lines))

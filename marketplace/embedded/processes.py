@@ -100,8 +100,14 @@ def parts_of(var: Path) -> list[int]:
 
 
 def _is_server_of(entry: Path, var: Path) -> bool:
-    folders = (var / "postgres", var / "valkey")
-    return (entry / "comm").read_text().strip() in SERVERS and (entry / "cwd").readlink() in folders
+    return _is_server(entry) and (entry / "cwd").readlink() in (var / "postgres", var / "valkey")
+
+
+def _is_server(entry: Path) -> bool:
+    try:
+        return (entry / "comm").read_text().strip() in SERVERS
+    except OSError:
+        return False
 
 
 def alive(pid: int) -> bool:
@@ -119,15 +125,18 @@ def clear(var: Path, *, first: Iterable[int] = ()) -> list[int]:
     Returns the ids of what was found.
     """
     found = parts_of(var)
-    servers = [pid for pid in first if pid in found]
-    _end_all(servers, signal.SIGINT, 5)
-    _end_all(parts_of(var), signal.SIGTERM, 5)
-    _end_all(parts_of(var), signal.SIGKILL, 5)
+    # Clients before servers: one whose broker has gone waits for it instead of ending.
+    clients = [pid for pid in found if not _is_server(PROC / str(pid))]
+    _end_all(clients, signal.SIGTERM, 3)
+    _end_all(clients, signal.SIGKILL, 2)
+    _end_all([pid for pid in first if pid in found], signal.SIGINT, 5)
+    _end_all(parts_of(var), signal.SIGTERM, 3)
+    _end_all(parts_of(var), signal.SIGKILL, 2)
     return found
 
 
 def _end_all(pids: Iterable[int], by: int, seconds: float) -> None:
-    waiting = list(pids)
+    waiting = [pid for pid in pids if alive(pid)]
     for pid in waiting:
         try:
             os.kill(pid, by)

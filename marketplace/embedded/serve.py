@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import psycopg
 from honcho.manager import Manager
 
 from marketplace.embedded.parts import WEBHOOK_PATH, Parts, undisturbed, write_env
@@ -94,7 +95,7 @@ class Serve:
         for name, command in self.commands(env).items():
             manager.add_process(name, f"exec {shlex.join(command)}", env=env, cwd=str(ROOT))
         # A little later, so that honcho's forks have been made before there is a second thread.
-        for job in (self.announce, lambda: self.keep(parts)):
+        for job in (lambda: self.announce(env), lambda: self.keep(parts)):
             timer = threading.Timer(1, job)
             timer.daemon = True
             timer.start()
@@ -108,17 +109,19 @@ class Serve:
 
     def commands(self, env: dict[str, str]) -> dict[str, list[str]]:
         python = [sys.executable, "-m"]
-        celery = [*python, "celery", "--app", "marketplace", "--quiet"]
+        # Celery warns a page long about root, at every start.
+        celery = [sys.executable, "-W", "ignore:You're running the worker", "-m", "celery"]
+        celery += ["--app", "marketplace", "--quiet"]
         bind = f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
         web = [*python, "gunicorn", "marketplace.wsgi", "--bind", bind, "--worker-class", "gthread"]
         web += ["--workers", env.get("WEB_WORKERS", "2"), "--threads", env.get("WEB_THREADS", "8")]
         web += ["--timeout", "60", "--graceful-timeout", "4", "--log-level", "warning", "--no-control-socket"]
         if env.get("WEB_ACCESS_LOG", "0") != "0":
             web += ["--access-logfile", "-"]
+        worker = [*celery, "worker", "--pool", "prefork", "--concurrency", "2"]
         return {
             "web": web,
-            "worker": [*celery, "worker", "--pool", "prefork", "--concurrency", "2", "--loglevel", "WARNING"]
-            + ["--without-gossip", "--without-mingle"],
+            "worker": [*worker, "--loglevel", "INFO", "--without-gossip", "--without-mingle"],
             "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
         }
 
@@ -130,12 +133,12 @@ class Serve:
             except PartsError as error:
                 log.error("%s", error)
 
-    def announce(self) -> None:
+    def announce(self, env: dict[str, str]) -> None:
         said_why = time.monotonic() + 20
         while not self.stopping.wait(0.3):
             status, answer = self.health()
             if status == 200:
-                self.print_welcome()
+                self.print_welcome(env)
                 return
             if time.monotonic() > said_why:
                 log.warning("Not healthy yet: %s", answer or "no answer")
@@ -150,9 +153,9 @@ class Serve:
         except OSError:
             return 0, ""
 
-    def print_welcome(self) -> None:
+    def print_welcome(self, env: dict[str, str]) -> None:
         lines = ["", f"  Remote Servers is at  {self.site_url}/", ""]
-        if os.environ.get("MARKETPLACE_DEMO", "1") != "0" and not self.site_url.startswith("https:"):
+        if has_demo_people(env["DATABASE_URL"]):
             lines += [f"  Demo sign-ins, all with password {DEMO_PASSWORD}:"]
             lines += [f"    {name}@example.com" for name in DEMO_SIGN_INS]
             lines += [""]
@@ -160,6 +163,15 @@ class Serve:
             lines += [f"  Mail is not sent but written to  {self.var / 'mail'}", ""]
         lines += ["  Ctrl-C stops everything. The data stays in  " + str(self.var), ""]
         print("\n".join(lines), flush=True)
+
+
+def has_demo_people(database_url: str) -> bool:
+    try:
+        with psycopg.connect(database_url, connect_timeout=3) as connection:
+            found = connection.execute("SELECT 1 FROM users WHERE email = %s", [f"{DEMO_SIGN_INS[0]}@example.com"])
+            return found.fetchone() is not None
+    except psycopg.Error:  # an address that only Django's own driver settings understand, say
+        return False
 
 
 if __name__ == "__main__":

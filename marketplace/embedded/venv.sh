@@ -35,7 +35,7 @@ ready_venv() {
     stamp=.venv/.installed-$wanted
     if [ "$(cat "$stamp" 2>/dev/null)" != "$sum" ]; then
         echo "Installing $wanted into .venv"
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r "$wanted"
+        .venv/bin/python -m pip install -qq --disable-pip-version-check --no-input -r "$wanted"
         echo "$sum" >"$stamp"
         if [ "$wanted" != requirements.txt ]; then
             cat requirements.txt requirements.txt .venv/pyvenv.cfg | cksum >.venv/.installed-requirements.txt

@@ -1,2 +1,123 @@
 /* What a page needs a browser for. Everything works without it; with it, it is quicker. */
-document.documentElement.classList.add("js");
+
+/* The server writes times in the zone of the profile, else in the one that this cookie names. */
+function tellTimeZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || document.cookie.split("; ").includes(`timezone=${zone}`)) return;
+  const secure = location.protocol === "https:" ? "; secure" : "";
+  document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+}
+
+/* Things that only work with a script are hidden until there is one. */
+function reveal(root) {
+  for (const button of root.querySelectorAll("[data-copy][hidden], [data-dismiss][hidden]")) button.hidden = false;
+}
+
+async function copy(button) {
+  const words = button.querySelector("[data-copy-words]") ?? button;
+  const before = (button.dataset.copyBefore ??= words.textContent);
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    words.textContent = "Copied";
+    announce("Copied");
+  } catch {
+    // No permission, or an insecure origin: select it, so that one keystroke is left to do.
+    const text = button.parentElement.querySelector("code");
+    if (text) getSelection().selectAllChildren(text);
+    words.textContent = "Press Ctrl C";
+  }
+  setTimeout(() => { words.textContent = before; }, 2000);
+}
+
+function announce(words) {
+  let place = document.getElementById("announcements");
+  if (!place) {
+    place = document.createElement("p");
+    place.id = "announcements";
+    place.className = "visually-hidden";
+    place.setAttribute("role", "status");
+    document.body.append(place);
+  }
+  place.textContent = "";
+  requestAnimationFrame(() => { place.textContent = words; });
+}
+
+/* "14 minutes 20 seconds", as the server writes it: the largest unit and the next. */
+function spell(seconds) {
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const counted = units.map(([name, size]) => {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    return [count, name];
+  });
+  const first = counted.findIndex(([count]) => count > 0);
+  if (first < 0) return "0 seconds";
+  return counted.slice(first, first + 2).filter(([count]) => count > 0)
+    .map(([count, name]) => `${count} ${name}${count === 1 ? "" : "s"}`).join(" ");
+}
+
+/* <time data-countdown>: counts down; at nothing, a page that says data-reload asks the server what is next. */
+function tick() {
+  for (const clock of document.querySelectorAll("time[data-countdown]")) {
+    const left = Math.ceil((Date.parse(clock.dateTime) - Date.now()) / 1000);
+    const words = spell(Math.max(left, 0));
+    if (clock.textContent !== words) clock.textContent = words;
+    if (left <= 0 && "reload" in clock.dataset) {
+      delete clock.dataset.reload;
+      setTimeout(() => location.reload(), 1500);
+    }
+  }
+}
+
+/* Browsers that do not know command= and commandfor= yet. */
+function command(button) {
+  if ("command" in HTMLButtonElement.prototype) return;
+  const dialog = document.getElementById(button.getAttribute("commandfor"));
+  if (button.getAttribute("command") === "show-modal") dialog?.showModal();
+  if (button.getAttribute("command") === "close") dialog?.close();
+}
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if ("copy" in button.dataset) copy(button);
+  if ("dismiss" in button.dataset) button.closest(".toast")?.remove();
+  if (button.hasAttribute("commandfor")) command(button);
+});
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-autosubmit]")) event.target.form?.requestSubmit();
+});
+
+/* A form that was sent is not sent again by an impatient second click. After a while it may be: the answer may have
+   been a file, and the page is still here. */
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.dataset.sent) {
+    event.preventDefault();
+    return;
+  }
+  form.dataset.sent = "yes";
+  setTimeout(rest, 8000);
+  event.submitter?.setAttribute("aria-busy", "true");
+});
+
+function rest() {
+  for (const form of document.querySelectorAll("form[data-sent]")) {
+    delete form.dataset.sent;
+    for (const button of form.querySelectorAll("button[aria-busy]")) button.removeAttribute("aria-busy");
+  }
+}
+
+/* Coming back to a page with the back button, its forms can be sent again. */
+addEventListener("pageshow", (event) => { if (event.persisted) rest(); });
+
+document.addEventListener("htmx:load", (event) => reveal(event.target));
+
+tellTimeZone();
+reveal(document);
+tick();
+setInterval(tick, 1000);
+document.querySelector("[data-focus]")?.focus();
+for (const toast of document.querySelectorAll(".toast.success, .toast.info")) setTimeout(() => toast.remove(), 12000);

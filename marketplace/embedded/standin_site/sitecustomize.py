@@ -9,9 +9,10 @@ import builtins
 import io
 import os
 import socket
+from typing import Any
 
 FIXED = "/tmp/localstripe.pickle"  # noqa: S108 the path that is to be avoided
-STORE = os.environ.get("LOCALSTRIPE_STORE")
+STORE = os.environ.get("LOCALSTRIPE_STORE", "")
 
 
 class _Whole(io.BufferedWriter):
@@ -22,7 +23,7 @@ class _Whole(io.BufferedWriter):
         self._broken = False
         super().__init__(io.FileIO(f"{path}.new", "wb"))
 
-    def __exit__(self, kind, *rest) -> None:
+    def __exit__(self, kind: Any, *rest: Any) -> None:
         self._broken = kind is not None
         super().__exit__(kind, *rest)
 
@@ -37,15 +38,16 @@ class _Whole(io.BufferedWriter):
 if STORE:
     _open = builtins.open
 
-    def _redirecting_open(file, mode="r", *args, **kwargs):
+    def _redirecting_open(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         if file != FIXED:
             return _open(file, mode, *args, **kwargs)
         return _Whole(STORE) if "w" in mode else _open(STORE, mode, *args, **kwargs)
 
-    builtins.open = io.open = _redirecting_open
+    builtins.open = _redirecting_open
+    io.open = _redirecting_open
 
     class _LoopbackSocket(socket.socket):
-        def __init__(self, family=-1, *args, **kwargs):
+        def __init__(self, family: int = -1, *args: Any, **kwargs: Any) -> None:
             try:
                 super().__init__(family, *args, **kwargs)
             except OSError:
@@ -53,10 +55,10 @@ if STORE:
                     raise
                 super().__init__(socket.AF_INET, *args, **kwargs)  # a machine without IPv6
 
-        def bind(self, address):
+        def bind(self, address: Any) -> None:
             if address[0] == "::":
                 host = "::ffff:127.0.0.1" if self.family == socket.AF_INET6 else "127.0.0.1"
                 address = (host, address[1])
-            return super().bind(address)
+            super().bind(address)
 
-    socket.socket = _LoopbackSocket
+    setattr(socket, "socket", _LoopbackSocket)  # noqa: B010 a type checker refuses the plain assignment

@@ -1,0 +1,31 @@
+"""What people come for. Administrators' roles are given in the administration, never here."""
+
+import logging
+from collections.abc import Collection
+
+from django.db import transaction
+
+from accounts.models import Role, User
+
+log = logging.getLogger(__name__)
+
+#: The roles that anyone may take on and lay down.
+PURPOSES = (Role.BUYER, Role.PROVIDER)
+
+
+@transaction.atomic
+def set_purposes(*, user: User, purposes: Collection[str]) -> None:
+    """Make ``purposes`` the ones of :data:`PURPOSES` that the person holds. Every other role stays as it is."""
+    row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    kept = [role for role in row.roles if role not in PURPOSES]
+    roles = [*(role.value for role in PURPOSES if role in purposes), *kept]
+    if set(roles) == set(row.roles):
+        return
+    log.info("roles of user %s: %s, before %s, changed by themselves", user.pk, roles, row.roles)
+    row.roles = user.roles = roles
+    row.save(update_fields=["roles"])
+
+
+def become_provider(*, user: User) -> None:
+    """Add the provider role. Doing so twice is quiet."""
+    set_purposes(user=user, purposes={*user.roles, Role.PROVIDER})

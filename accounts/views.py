@@ -1,0 +1,96 @@
+"""A person's own pages: profile, verification, SSH keys. Signing in and up is django-allauth's."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import ProfileForm, SSHKeyForm, VerificationForm
+from accounts.models import SSHKey, User, Verification
+from accounts.requests import AuthenticatedRequest
+from accounts.services.roles import set_purposes
+from accounts.services.ssh_keys import add_key
+from accounts.services.verifications import request_verification
+from common.errors import MarketplaceError
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def profile(request: AuthenticatedRequest) -> HttpResponse:
+    """Who one is here: names, clock, purposes, and how far the verification is."""
+    # Not request.user: a form writes what was typed into its instance, and the header would show it.
+    person = User.objects.get(pk=request.user.pk)
+    form = ProfileForm(request.POST or None, instance=person)
+    if request.method == "POST" and form.is_valid():
+        person.save(update_fields=[name for name in form.changed_data if name in form._meta.fields])
+        set_purposes(user=person, purposes=form.cleaned_data["purposes"])
+        messages.success(request, "Your profile is saved.")
+        return redirect("profile")
+    context = {"form": form, "verification": current_verification(request.user)}
+    return render(request, "accounts/profile.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def verification_request(request: AuthenticatedRequest) -> HttpResponse:
+    """Ask to be verified, and read what became of it."""
+    before = current_verification(request.user)
+    form = VerificationForm(request.POST or None, initial=_words_of(before, request.user))
+    if request.method == "POST" and form.is_valid():
+        try:
+            request_verification(user=request.user, now=timezone.now(), **form.cleaned_data)
+        except MarketplaceError as error:
+            form.add_error(error.field, error.message)
+        else:
+            messages.success(request, "Your request is with an administrator. You get a mail when it is decided.")
+            return redirect("verification_request")
+    context = {"form": form, "verification": before}
+    return render(request, "accounts/verification.html", context, status=422 if form.errors else 200)
+
+
+def current_verification(user: User) -> Verification | None:
+    """What counts: the approval if there is one, else the newest request."""
+    return user.verifications.approved().first() or user.verifications.first()
+
+
+def _words_of(before: Verification | None, user: User) -> dict[str, str]:
+    """What the form starts with: a rejected request can be corrected and sent again."""
+    if before is None:
+        return {"country": user.country.code, "legal_name": user.name}
+    return {
+        "kind": before.kind,
+        "legal_name": before.legal_name,
+        "country": before.country.code,
+        "statement": before.statement,
+    }
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def ssh_key_list(request: AuthenticatedRequest) -> HttpResponse:
+    """The keys that let a person into booked machines; add one."""
+    form = SSHKeyForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            key = add_key(user=request.user, text=form.cleaned_data["public_key"], name=form.cleaned_data["name"])
+        except MarketplaceError as error:
+            form.add_error(error.field, error.message)
+        else:
+            messages.success(request, f"The key “{key.name}” is added.")
+            return redirect("ssh_key_list")
+    context = {"form": form, "keys": request.user.ssh_keys.all()}
+    return render(request, "accounts/ssh_keys.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def ssh_key_delete(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Take a key out of the account. Machines that it was put on already keep it until their booking ends."""
+    key = get_object_or_404(SSHKey, user=request.user, pk=pk)
+    key.delete()
+    messages.success(request, f"The key “{key.name}” is removed.")
+    return redirect("ssh_key_list")

@@ -1,0 +1,147 @@
+"""The browse page's query parameters: every filter is in the URL, so that a search can be shared.
+
+A parameter that makes no sense is left out of the search and named in a note; it never breaks the page.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import django_filters
+from django import forms
+from django.db.models import F, Q, QuerySet
+from django.http import QueryDict
+from django_countries import countries
+
+from common.money import Currency
+from machines.models import Listing, ListingQuerySet
+
+SORTS = [
+    ("price", "Total price"),
+    ("tflops", "Price per TFLOPS"),
+    ("reliability", "Reliability"),
+    ("newest", "Newest"),
+]
+#: Within how many days a flexible search looks for a gap, unless it says so itself.
+WITHIN_DAYS = 14
+MOST_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Wish:
+    """When the buyer wants it: ``start`` to ``end``, or any ``length`` that begins and ends ``within`` from now."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    length: timedelta | None = None
+    within: timedelta | None = None
+
+    @property
+    def duration(self) -> timedelta | None:
+        return self.end - self.start if self.start and self.end else self.length
+
+
+class LocalDateTimeInput(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+    def __init__(self) -> None:
+        super().__init__(attrs={"step": 60}, format="%Y-%m-%dT%H:%M")
+
+
+class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
+    """What a listing is. When it is free is :mod:`bookings.search`'s."""
+
+    q = django_filters.CharFilter(method="by_words", label="Words", max_length=100)
+    gpu = django_filters.MultipleChoiceFilter(field_name="machine__gpu__slug", label="GPU", choices=[])
+    gpu_count = django_filters.NumberFilter(
+        field_name="machine__gpu_count", lookup_expr="gte", label="GPUs at least", min_value=0, max_value=10_000
+    )
+    vram_gb = django_filters.NumberFilter(
+        field_name="machine__gpu_memory_gb", lookup_expr="gte", label="Memory each, GB", min_value=0, max_value=100_000
+    )
+    ram_gb = django_filters.NumberFilter(
+        field_name="machine__ram_gb", lookup_expr="gte", label="RAM, GB", min_value=0, max_value=10_000_000
+    )
+    cpu = django_filters.CharFilter(method="by_cpu", label="CPU cores or model", max_length=60)
+    disk_gb = django_filters.NumberFilter(
+        field_name="machine__disk_size_gb", lookup_expr="gte", label="Disk, GB", min_value=0, max_value=100_000_000
+    )
+    country = django_filters.MultipleChoiceFilter(
+        field_name="machine__country", label="Country", choices=list(countries)
+    )
+    price_max = django_filters.NumberFilter(method="noted", label="At most", min_value=0, max_value=1_000_000_000)
+    currency = django_filters.ChoiceFilter(choices=Currency.choices, label="Currency", empty_label="any")
+    start = django_filters.IsoDateTimeFilter(method="noted", label="Free from", widget=LocalDateTimeInput)
+    end = django_filters.IsoDateTimeFilter(method="noted", label="until", widget=LocalDateTimeInput)
+    days = django_filters.NumberFilter(method="noted", label="For days", min_value=Decimal("0.04"), max_value=MOST_DAYS)
+    within = django_filters.NumberFilter(method="noted", label="within days", min_value=1, max_value=365)
+    verified = django_filters.ChoiceFilter(
+        method="by_proof", label="Proof", choices=[("any", "Also those not yet verified")], empty_label="Verified only"
+    )
+    reliability = django_filters.NumberFilter(
+        method="by_reliability", label="Online at least, %", min_value=0, max_value=100
+    )
+    sort = django_filters.ChoiceFilter(method="noted", label="Sort", choices=SORTS, empty_label=None)
+
+    class Meta:
+        model = Listing
+        fields: list[str] = []
+
+    def __init__(self, *args: Any, gpus: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.filters["gpu"].extra["choices"] = gpus
+
+    def noted(self, listings: QuerySet[Listing], name: str, value: Any) -> QuerySet[Listing]:
+        """Read by :mod:`bookings.search`, which knows about windows and prices."""
+        return listings
+
+    def by_words(self, listings: QuerySet[Listing], name: str, value: str) -> QuerySet[Listing]:
+        for word in value.split()[:8]:
+            listings = listings.filter(
+                Q(machine__gpu_model__icontains=word)
+                | Q(machine__cpu_model__icontains=word)
+                | Q(machine__name__icontains=word)
+                | Q(machine__region__icontains=word)
+                | Q(machine__provider__organization_name__icontains=word)
+            )
+        return listings
+
+    def by_cpu(self, listings: QuerySet[Listing], name: str, value: str) -> QuerySet[Listing]:
+        """A number is the least count of cores, words are part of the model's name."""
+        if value.isascii() and value.isdigit():
+            return listings.filter(machine__cpu_cores__gte=min(int(value), 1_000_000))
+        return listings.filter(machine__cpu_model__icontains=value)
+
+    def by_proof(self, listings: QuerySet[Listing], name: str, value: str) -> QuerySet[Listing]:
+        return listings
+
+    def by_reliability(self, listings: QuerySet[Listing], name: str, value: Decimal) -> QuerySet[Listing]:
+        """In percent; a share of one (0.99) is meant as one."""
+        return listings.filter(machine__reliability__gte=float(value if value <= 1 else value / 100))
+
+
+def order(listings: ListingQuerySet, sort: str) -> ListingQuerySet:
+    """Sorted, with the newest first among equals. Prices are compared within one currency."""
+    keys: dict[str, list[Any]] = {
+        "price": ["currency", "price"],
+        "tflops": ["currency", F("price_per_tflops").asc(nulls_last=True)],
+        "reliability": [F("machine__reliability").desc(nulls_last=True)],
+        "newest": ["-created_at"],
+    }
+    return listings.order_by(*keys[sort], "-pk")
+
+
+def without_nonsense(query: QueryDict, gpus: list[tuple[str, str]]) -> tuple[ListingFilter, list[str]]:
+    """The filter with every parameter that can be understood, and a sentence on each that was left out."""
+    data = query.copy()
+    left_out = []
+    listing_filter = ListingFilter(data, Listing.objects.all(), gpus=gpus)
+    for name, errors in listing_filter.form.errors.items():
+        shown = ", ".join(query.getlist(name))[:60]
+        left_out.append(f"{listing_filter.filters[name].label} “{shown}”: {errors[0]}")
+        data.pop(name, None)
+    if left_out:
+        listing_filter = ListingFilter(data, Listing.objects.all(), gpus=gpus)
+        listing_filter.form.is_valid()
+    return listing_filter, left_out

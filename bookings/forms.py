@@ -1,0 +1,58 @@
+"""Forms about windows, access and wipes. Times are entered and shown in the person's own time zone."""
+
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from bookings.filters import LocalDateTimeInput
+from bookings.models import Access, WipeMethod, WipeStatus
+
+
+class WindowForm(forms.Form):
+    """From when to when. Whether that can be booked is the services' question."""
+
+    start = forms.DateTimeField(label="From", widget=LocalDateTimeInput)
+    end = forms.DateTimeField(label="Until", widget=LocalDateTimeInput)
+
+
+class BookingForm(WindowForm):
+    """A window, and the price that the buyer was shown for it."""
+
+    expected_total = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
+
+
+class CancelForm(forms.Form):
+    note = forms.CharField(
+        label="A word to the other side",
+        required=False,
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
+
+
+class AccessForm(forms.ModelForm[Access]):
+    class Meta:
+        model = Access
+        fields = ["host", "port", "username", "host_key_fingerprint", "note"]
+        widgets = {"note": forms.Textarea(attrs={"rows": 3})}
+        help_texts = {
+            "host_key_fingerprint": "As ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub prints it: SHA256:…",
+        }
+
+
+class WipeForm(forms.Form):
+    """Steps of a wipe that were done, with what came of them and the log that shows it."""
+
+    methods = forms.MultipleChoiceField(
+        label="What was done", choices=WipeMethod.choices, widget=forms.CheckboxSelectMultiple
+    )
+    status = forms.ChoiceField(label="With what result", choices=WipeStatus.choices, widget=forms.RadioSelect)
+    executed_at = forms.DateTimeField(label="When", widget=LocalDateTimeInput)
+    evidence = forms.FileField(label="Evidence", help_text="The log or transcript that shows it. At most 10 MB.")
+    note = forms.CharField(required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["status"].initial = WipeStatus.SUCCESS
+        self.fields["executed_at"].initial = timezone.now

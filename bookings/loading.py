@@ -1,0 +1,41 @@
+"""One helper that loads *and* authorises: the booking, or 404 to anyone who has no part in it."""
+
+from uuid import UUID
+
+from django.http import Http404
+
+from accounts.models import User
+from bookings.models import Booking, BookingQuerySet
+
+
+def booking_seen_by(user: User, pk: UUID) -> Booking:
+    """As its buyer, its provider, or a platform administrator.
+
+    Raises:
+        Http404: the person has no part in it, or there is none.
+    """
+    bookings = Booking.objects.with_context()
+    return _one(bookings if user.is_staff else bookings.seen_by(user), pk)
+
+
+def booking_of_buyer(user: User, pk: UUID) -> Booking:
+    """
+    Raises:
+        Http404: it is not this person's own booking.
+    """
+    return _one(Booking.objects.with_context().of_buyer(user), pk)
+
+
+def booking_of_provider(user: User, pk: UUID) -> Booking:
+    """
+    Raises:
+        Http404: it is not a booking of this person's machine.
+    """
+    return _one(Booking.objects.with_context().of_provider(user), pk)
+
+
+def _one(bookings: BookingQuerySet, pk: UUID) -> Booking:
+    booking = bookings.filter(pk=pk).first()
+    if booking is None:
+        raise Http404("There is no such booking among yours.")
+    return booking

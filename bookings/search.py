@@ -1,0 +1,269 @@
+"""Finding a server: what it is, when it is free, and what it costs for that window, in one query."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import reduce
+from typing import Any
+
+from django.db.models import (
+    Count,
+    DateTimeField,
+    DecimalField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+)
+from django.db.models.functions import Least
+from django.db.models.lookups import LessThanOrEqual
+from django.http import QueryDict
+from django_countries import countries
+
+from bookings.availability import Block, blocks_of, free_windows, whole_minute
+from bookings.filters import WITHIN_DAYS, ListingFilter, Wish, order, without_nonsense
+from bookings.models import Booking
+from common.formats import when
+from machines import pricing
+from machines.models import GPUModel, Listing, ListingQuerySet, ListingStatus
+
+MONEY = DecimalField(max_digits=14, decimal_places=2)
+HOUR = timedelta(hours=1)
+#: The filters that stand beside the results and fold away on a phone.
+FACETS = ("verified", "reliability", "gpu", "cpu", "ram_gb", "disk_gb", "currency", "country")
+
+
+@dataclass
+class Row:
+    """One result: a listing, its calendar, the buyer's window in it and the price of that window."""
+
+    listing: Listing
+    blocks: list[Block]
+    start: datetime | None
+    end: datetime | None
+    price: Decimal | None
+
+
+@dataclass(frozen=True)
+class Facet:
+    value: str
+    label: str
+    count: int
+    chosen: bool
+
+
+@dataclass
+class Search:
+    """What was asked for and what was found."""
+
+    filter: ListingFilter
+    listings: ListingQuerySet
+    wish: Wish
+    sort: str
+    now: datetime
+    ignored: list[str] = field(default_factory=list)
+
+    @property
+    def duration(self) -> timedelta | None:
+        return self.wish.duration
+
+    @property
+    def chosen(self) -> int:
+        """How many of the facets beside the results are set."""
+        return sum(bool(self.filter.form.cleaned_data.get(name)) for name in FACETS)
+
+
+def search(query: QueryDict, *, now: datetime) -> Search:
+    """Read the query string and prepare the results. Nothing that a person can type makes this fail."""
+    gpus = list(GPUModel.objects.filter(machines__isnull=False).distinct().values_list("slug", "name"))
+    listing_filter, ignored = without_nonsense(query, gpus)
+    cleaned = listing_filter.form.cleaned_data
+    wish = _wish(cleaned, now=now, ignored=ignored)
+    listings: ListingQuerySet = listing_filter.qs
+    listings = listings.active_or_unverified() if cleaned.get("verified") == "any" else listings.active()
+    listings = bookable(listings, wish, now=now)
+    listings = priced(listings, wish.duration)
+    if cleaned.get("price_max") is not None:
+        listings = listings.filter(LessThanOrEqual(F("price"), cleaned["price_max"]))
+    sort = cleaned.get("sort") or "price"
+    return Search(listing_filter, order(listings, sort), wish, sort, now, ignored)
+
+
+def _wish(cleaned: dict[str, Any], *, now: datetime, ignored: list[str]) -> Wish:
+    start, end, days = cleaned.get("start"), cleaned.get("end"), cleaned.get("days")
+    length = _hours(float(days) * 24) if days else None
+    if start and end is None and length:
+        end = start + length
+    if start and end:
+        if end <= start:
+            ignored.append("The window: it ends before it starts.")
+        elif start < now - HOUR:
+            ignored.append(f"The window: {when(start)} has passed.")
+        elif end - start > timedelta(days=366):
+            ignored.append("The window: it is longer than a year.")
+        else:
+            return Wish(start=whole_minute(start), end=whole_minute(end))
+        return Wish()
+    if start or end:
+        ignored.append("The window: say both when it starts and when it ends, or for how many days.")
+    if length:
+        within = timedelta(days=float(cleaned.get("within") or WITHIN_DAYS))
+        return Wish(length=length, within=max(within, length))
+    return Wish()
+
+
+def _hours(hours: float) -> timedelta:
+    return timedelta(hours=max(1, round(hours)))
+
+
+def bookable(listings: ListingQuerySet, wish: Wish, *, now: datetime) -> ListingQuerySet:
+    """Only those that the wished window can be booked on: limits kept, and the machine free, turnaround included."""
+    if wish.duration is None:
+        return listings
+    hours = Decimal(wish.duration / HOUR)
+    listings = listings.filter(min_hours__lte=hours, max_hours__gte=hours)
+    if wish.start and wish.end:
+        ahead = (wish.start - now) / timedelta(days=1)
+        return listings.filter(max_ahead_days__gte=max(0, ahead)).filter(
+            ~Exists(_in_the_way(Value(wish.start), wish.end, OuterRef("machine"), OuterRef("machine__turnaround"))),
+            ~Exists(_being_erased(OuterRef("machine"), before=wish.start, now=now)),
+        )
+    assert wish.length is not None
+    assert wish.within is not None
+    return listings.filter(has_gap(wish.length, after=now, until=now + wish.within))
+
+
+def has_gap(length: timedelta, *, after: datetime, until: datetime) -> Any:
+    """Whether the outer listing's machine is free for ``length`` somewhere in ``[after, until)``.
+
+    If there is a gap at all, there is one that begins at ``after`` or where a booking's turnaround ends.
+    """
+    first = whole_minute(after)
+    at_once = ~Exists(
+        _in_the_way(Value(first), first + length, OuterRef("machine"), OuterRef("machine__turnaround"))
+    ) & ~Exists(_being_erased(OuterRef("machine"), before=first, now=after))
+    later = Booking.objects.holding().filter(
+        ~Exists(
+            Booking.objects.holding().filter(
+                machine=OuterRef("machine"),
+                start__lt=_sum(OuterRef("blocked_until"), Value(length), OuterRef("machine__turnaround")),
+                blocked_until__gt=OuterRef("blocked_until"),
+            )
+        ),
+        machine=OuterRef("machine"),
+        blocked_until__gte=first,
+        blocked_until__lte=until - length,
+    )
+    return Q(at_once) | Q(Exists(later))
+
+
+def _in_the_way(start: Any, end: datetime, machine: Any, turnaround: Any) -> QuerySet[Booking]:
+    return Booking.objects.holding().filter(machine=machine).overlapping(start, _sum(Value(end), turnaround))
+
+
+def _being_erased(machine: Any, *, before: datetime, now: datetime) -> QuerySet[Booking]:
+    """A machine in quarantine is not offered for the next hour: nobody knows yet when it will be clean."""
+    if before > now + HOUR:
+        return Booking.objects.none()
+    return Booking.objects.awaiting_wipe().filter(machine=machine)
+
+
+def _sum(*parts: Any) -> Any:
+    return ExpressionWrapper(reduce(lambda a, b: a + b, parts), output_field=DateTimeField())
+
+
+def priced(listings: ListingQuerySet, duration: timedelta | None) -> ListingQuerySet:
+    """With ``price``: for the duration by the best bundle, or for an hour; and ``price_per_tflops`` (fp32, verified).
+
+    The same mixes as :class:`machines.pricing.BestBundle`, so that a row and the quote say the same.
+    """
+    if duration is None:
+        price: Any = F("price_hour")
+    else:
+        hours = -(-duration // HOUR)
+        # LEAST leaves NULLs out: a mix that needs a rate which is not offered.
+        price = Least(*[_mix_price(mix) for mix in pricing.mixes(hours)], Value(None, output_field=MONEY))
+    listings = listings.annotate(price=ExpressionWrapper(price, output_field=MONEY))
+    return listings.annotate(
+        price_per_tflops=ExpressionWrapper(
+            F("price") / F("machine__verified_benchmark__gpu_throughput_fp32"),
+            output_field=DecimalField(max_digits=14, decimal_places=6),
+        )
+    )
+
+
+def _mix_price(mix: pricing.Mix) -> Any:
+    parts = [
+        F(rate) * Value(quantity)
+        for rate, quantity in (("price_week", mix.weeks), ("price_day", mix.days), ("price_hour", mix.hours))
+        if quantity
+    ]
+    return ExpressionWrapper(reduce(lambda a, b: a + b, parts), output_field=MONEY)
+
+
+def rows(found: Search, listings: Iterable[Listing], horizon: tuple[datetime, datetime]) -> list[Row]:
+    """The results of one page with their calendars: two queries, however many they are."""
+    now, listings = found.now, list(listings)
+    calendars = blocks_of([listing.machine_id for listing in listings], *horizon, now=now)
+    result = []
+    for listing in listings:
+        taken = calendars[listing.machine_id]
+        start, end = _window_in(taken, listing, found.wish, now=now)
+        price = getattr(listing, "price", None) if found.duration else None
+        result.append(Row(listing, taken, start, end, price))
+    return result
+
+
+def _window_in(
+    taken: list[Block], listing: Listing, wish: Wish, *, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """The wished window, or for a flexible wish the soonest one that the calendar has room for."""
+    if wish.start and wish.end:
+        return wish.start, wish.end
+    if wish.length is None:
+        return None, None
+    candidate = whole_minute(now)
+    for block in taken:
+        if candidate + wish.length + listing.machine.turnaround <= block.start:
+            break
+        candidate = max(candidate, whole_minute(block.end))
+    return candidate, candidate + wish.length
+
+
+def facets(found: Search) -> dict[str, list[Facet]]:
+    """How many listings on offer there are of each GPU and in each country."""
+    cleaned = found.filter.form.cleaned_data
+    on_offer = Listing.objects.filter(status=ListingStatus.ACTIVE)
+    gpus = (
+        on_offer.exclude(machine__gpu=None)
+        .values_list("machine__gpu__slug", "machine__gpu__name")
+        .annotate(count=Count("pk"))
+        .order_by("-count", "machine__gpu__name")
+    )
+    places = (
+        on_offer.exclude(machine__country="")
+        .values_list("machine__country")
+        .annotate(count=Count("pk"))
+        .order_by("-count", "machine__country")
+    )
+    return {
+        "gpu": [Facet(slug, name, count, slug in cleaned.get("gpu", [])) for slug, name, count in gpus],
+        "country": [
+            Facet(code, countries.name(code), count, code in cleaned.get("country", [])) for code, count in places
+        ],
+    }
+
+
+def suggestions(listing: Listing, *, length: timedelta, now: datetime) -> list[tuple[datetime, datetime]]:
+    """The soonest windows of ``length`` on this listing."""
+    return free_windows(
+        listing.machine_id,
+        length=length,
+        turnaround=listing.machine.turnaround,
+        after=now,
+        until=now + timedelta(days=listing.max_ahead_days),
+    )

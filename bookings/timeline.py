@@ -1,0 +1,80 @@
+"""A booking as a timeline: what happened, what is now, what comes next and when."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bookings.models import Booking
+from common.formats import duration
+
+
+@dataclass(frozen=True)
+class Step:
+    """``state`` is done, now, next or bad; ``at`` a moment or words."""
+
+    title: str
+    state: str
+    at: datetime | str = ""
+    detail: str = ""
+    by: str = ""
+
+
+def steps(booking: Booking, *, now: datetime) -> list[Step]:
+    """Every recorded event, then where it stands, then what follows from its times."""
+    return [*_past(booking), *_present(booking, now=now), *_future(booking, now=now)]
+
+
+def _past(booking: Booking) -> list[Step]:
+    people = {booking.buyer_id: "the buyer", booking.machine.provider_id: "the provider"}
+    return [
+        Step(
+            event.what,
+            "bad" if event.status_after == "canceled" or "failed" in event.what else "done",
+            event.at,
+            event.detail,
+            people.get(event.actor_id, "an administrator") if event.actor_id else "",
+        )
+        for event in booking.events.all()
+    ]
+
+
+def _present(booking: Booking, *, now: datetime) -> list[Step]:
+    access = getattr(booking, "access", None)
+    if booking.is_hold:
+        return [Step("Waiting for payment", "now", booking.hold_expires_at, "The window is given back at this time.")]
+    if booking.is_confirmed and booking.start > now:
+        return [Step("Confirmed, waiting for the start", "now", "now", f"{duration(booking.start - now)} to go")]
+    if booking.is_confirmed:
+        return [
+            Step(
+                "Delayed: the machine is still being erased after the booking before",
+                "bad",
+                "now",
+                "Nothing starts on it until that is shown. You can wait, or cancel with a full refund.",
+            )
+        ]
+    if booking.is_awaiting_wipe:
+        return [Step("Being erased", "now", "now", "The machine is in quarantine until every step is shown.")]
+    if booking.is_active and booking.end > now:
+        what = "Yours" if access else "Started: the provider is letting you in"
+        return [Step(what, "now", "now", f"{duration(booking.end - now)} left")]
+    return []
+
+
+def _future(booking: Booking, *, now: datetime) -> list[Step]:
+    if booking.is_canceled or booking.is_completed:
+        return []
+    coming = []
+    if booking.start > now:
+        coming.append(Step("Handed over", "next", booking.start, "You get the command and the host key to expect."))
+    if booking.end > now:
+        coming.append(
+            Step(
+                "Access ends, the machine is erased",
+                "next",
+                booking.end,
+                "Keys, processes, home, account; then verified.",
+            )
+        )
+    by = booking.blocked_until if booking.blocked_until > now else ""
+    coming.append(Step("Erased, with evidence", "next", by, "Never billed."))
+    return coming

@@ -1,0 +1,100 @@
+"""A person's bookings: the list, one of them, and canceling it."""
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Q
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from accounts.requests import AuthenticatedRequest
+from bookings import terms
+from bookings.errors import BookingError
+from bookings.forms import CancelForm
+from bookings.lifecycle import LIVE
+from bookings.loading import booking_seen_by
+from bookings.models import Booking
+from bookings.services.cancel import cancel_booking
+from bookings.services.handover import wipe_progress
+from bookings.timeline import steps
+
+PAGE = 25
+
+
+@login_required
+@require_GET
+def booking_list(request: AuthenticatedRequest) -> HttpResponse:
+    """What a person has booked, or what is booked of their machines; running and coming ones first."""
+    on_my_machines = request.GET.get("of") == "machines" and request.user.is_provider
+    found = Booking.objects.of_provider(request.user) if on_my_machines else Booking.objects.of_buyer(request.user)
+    past = request.GET.get("when") == "past"
+    live = Q(status__in=LIVE)
+    found = found.filter(~live if past else live).with_context().order_by("-start" if past else "start", "pk")
+    page = Paginator(found, PAGE).get_page(request.GET.get("page"))
+    context = {"page": page, "on_my_machines": on_my_machines, "past": past, "now": timezone.now()}
+    return render(request, "bookings/list.html", context)
+
+
+@login_required
+@require_GET
+def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """A booking as its buyer or its provider sees it: the command first, then what happens and what it cost."""
+    booking = booking_seen_by(request.user, pk)
+    now = timezone.now()
+    is_buyer = booking.buyer_id == request.user.pk
+    access = getattr(booking, "access", None)
+    context = {
+        "booking": booking,
+        "machine": booking.machine,
+        "now": now,
+        "is_buyer": is_buyer,
+        "is_provider": booking.machine.provider_id == request.user.pk,
+        "access": access if _may_see_access(booking, is_buyer=is_buyer) else None,
+        "payable": booking.is_payable(now=now),
+        "steps": steps(booking, now=now),
+        "payments": booking.payments.prefetch_related("refunds").order_by("timestamp"),
+        "wipes": wipe_progress(booking) if booking.wipe_opened_at else [],
+        "keys": booking.buyer.ssh_keys.all(),
+        "terms": terms.sentence(booking.cancellation_terms),
+        "refreshing": booking.is_hold or (booking.is_active and access is None) or booking.is_awaiting_wipe,
+    }
+    fragment = request.htmx  # type: ignore[attr-defined]
+    return render(request, "bookings/_body.html" if fragment else "bookings/detail.html", context)
+
+
+def _may_see_access(booking: Booking, *, is_buyer: bool) -> bool:
+    """The buyer sees how to get in while the booking runs; its provider whenever it has been entered."""
+    return not is_buyer or (booking.is_active and not booking.is_awaiting_wipe)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """What comes back, line by line; then canceling."""
+    booking = booking_seen_by(request.user, pk)
+    now = timezone.now()
+    by_provider = booking.machine.provider_id == request.user.pk
+    refund = terms.refund_for(booking, by_provider=by_provider, now=now)
+    form = CancelForm(request.POST or None)
+    status = 200
+    if request.method == "POST" and form.is_valid():
+        try:
+            booking = cancel_booking(booking_id=pk, by=request.user, now=now, note=form.cleaned_data["note"])
+        except BookingError as error:
+            form.add_error(None, error.message)
+            status = 409
+        else:
+            messages.success(request, "Canceled." if not refund.back else "Canceled. The refund is on its way.")
+            return redirect("booking_detail", pk=pk)
+    context = {
+        "booking": booking,
+        "refund": refund,
+        "form": form,
+        "by_provider": by_provider,
+        "possible": booking.is_hold or booking.is_confirmed,
+    }
+    return render(request, "bookings/cancel.html", context, status=status)

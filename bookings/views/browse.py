@@ -1,0 +1,45 @@
+"""Finding a server."""
+
+from datetime import datetime, timedelta
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from bookings.filters import SORTS
+from bookings.search import Search, facets, rows, search
+
+PAGE = 20
+HORIZON = timedelta(days=14)
+
+
+def horizon_of(found: Search) -> tuple[datetime, datetime]:
+    """What the strips show: two weeks from today, or more if the buyer's window is later or longer."""
+    first = timezone.localtime(found.now).replace(hour=0, minute=0, second=0, microsecond=0)
+    start, end = found.wish.start, found.wish.end
+    if start and end and end > first + HORIZON:
+        first = timezone.localtime(start).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=2)
+        return first, max(first + HORIZON, end + timedelta(days=2))
+    return first, first + max(HORIZON, found.wish.within or HORIZON)
+
+
+@require_GET
+def listing_list(request: HttpRequest) -> HttpResponse:
+    """The search form, the facets, and the results with the price of the buyer's window."""
+    found = search(request.GET, now=timezone.now())
+    page = Paginator(found.listings.with_machine(), PAGE).get_page(request.GET.get("page"))
+    horizon = horizon_of(found)
+    context = {
+        "search": found,
+        "form": found.filter.form,
+        "page": page,
+        "rows": rows(found, page.object_list, horizon),
+        "horizon_start": horizon[0],
+        "horizon_end": horizon[1],
+        "facets": facets(found),
+        "sorts": SORTS,
+    }
+    fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+    return render(request, "listings/_results.html" if fragment else "listings/list.html", context)

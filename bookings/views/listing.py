@@ -1,0 +1,246 @@
+"""One listing: facts, proof, calendar, quote, and asking for a window."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db.models import F
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts.requests import AuthenticatedRequest
+from bookings import terms
+from bookings.availability import blocks_of, whole_minute
+from bookings.errors import BookingError, WindowTaken
+from bookings.forms import BookingForm, WindowForm
+from bookings.models import Booking
+from bookings.services.request import check_window, clashes, request_booking
+from common.rates import TooManyRequests, spend
+from machines import pricing
+from machines.models import Benchmark, Listing
+from machines.services.benchmarks import physical_limits
+
+WEEKS = 4
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One benchmarked quantity: this machine's figure beside its peers' median and the data sheet."""
+
+    label: str
+    unit: str
+    value: float
+    median: float | None
+    limit: float | None
+
+
+@require_GET
+def listing_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    return _page(request, _public(pk), WindowForm(_asked(request) or None))
+
+
+@require_GET
+def listing_quote(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The exact quote for a window, as it is changed: a fragment for the page, or the page itself."""
+    listing = _public(pk)
+    form = WindowForm(request.GET)
+    if not request.htmx:  # type: ignore[attr-defined]
+        return _page(request, listing, form)
+    now = timezone.now()
+    context = {**_calendar(listing, now=now), **_quote(listing, form, now=now)}
+    return render(request, "listings/_quote_and_calendar.html", context)
+
+
+@require_GET
+def listing_availability(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The calendar of the next four weeks, on its own."""
+    listing = _public(pk)
+    return render(request, "listings/_availability.html", _calendar(listing, now=timezone.now()))
+
+
+@require_POST
+def listing_book(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Hold a window. Whoever is not signed in signs in first and comes back to the same window."""
+    if not request.user.is_authenticated:
+        window = urlencode({key: request.POST.get(key, "") for key in ("start", "end")})
+        back = f"{reverse('listing_detail', args=[pk])}?{window}"
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
+    return _book(request, pk)  # type: ignore[arg-type]
+
+
+@login_required
+def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    try:
+        spend(settings.MARKETPLACE_BOOKING_RATE, "book", str(request.user.pk))
+    except TooManyRequests as error:
+        return render(request, "429.html", {"message": error.message}, status=429)
+    listing = _public(pk)
+    form = BookingForm(request.POST)
+    if not form.is_valid():
+        return _page(request, listing, form, status=422)
+    try:
+        booking = request_booking(
+            listing=listing,
+            buyer=request.user,
+            start=form.cleaned_data["start"],
+            end=form.cleaned_data["end"],
+            expected_total=form.cleaned_data["expected_total"],
+            now=timezone.now(),
+        )
+    except WindowTaken as error:
+        form.add_error("start", error.message)
+        return _page(request, listing, form, instead=error.free, status=409)
+    except BookingError as error:
+        form.add_error(error.field, error.message)
+        return _page(request, listing, form, status=422)
+    return redirect("booking_pay", pk=booking.pk)
+
+
+def _public(pk: UUID) -> Listing:
+    """The listing with its machine, unless it is archived.
+
+    Raises:
+        Http404: there is none to be seen.
+    """
+    listing = Listing.objects.public().with_machine().filter(pk=pk).first()
+    if listing is None:
+        raise Http404("There is no such listing. It may have been archived.")
+    return listing
+
+
+def _asked(request: HttpRequest) -> dict[str, str]:
+    return {key: request.GET[key] for key in ("start", "end") if request.GET.get(key)}
+
+
+def _page(
+    request: HttpRequest,
+    listing: Listing,
+    form: WindowForm,
+    *,
+    instead: list[tuple[datetime, datetime]] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    now = timezone.now()
+    if not form.is_bound:
+        form = WindowForm(initial=_next_day(listing, now=now))
+    machine = listing.machine
+    benchmarks = list(machine.benchmarks.select_related("decided_by").order_by("-collected_at")[:5])
+    context: dict[str, Any] = {
+        "listing": listing,
+        "machine": machine,
+        "is_mine": request.user.is_authenticated and machine.provider_id == request.user.pk,
+        "benchmark": machine.verified_benchmark,
+        "benchmarks": benchmarks,
+        "measures": _measures(listing),
+        "terms": terms.sentence(listing.cancellation_terms),
+        "last_wiped": Booking.objects.filter(machine=machine, wiped_at__isnull=False).order_by("-wiped_at").first(),
+        "provider_verified": machine.provider.verifications.approved().order_by("-decided_at").first(),
+        "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
+        "others": machine.listings.active().exclude(pk=listing.pk),
+        **_calendar(listing, now=now),
+        **_quote(listing, form, now=now, instead=instead),
+    }
+    return render(request, "listings/detail.html", context, status=status)
+
+
+def _next_day(listing: Listing, *, now: datetime) -> dict[str, datetime]:
+    """What the form begins with: from the next full hour on, a day or what the listing allows."""
+    start = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    return {"start": start, "end": start + min(max(DAY, listing.shortest), listing.longest)}
+
+
+def _calendar(listing: Listing, *, now: datetime) -> dict[str, Any]:
+    """The next four weeks, a strip a week."""
+    first = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    last = first + WEEKS * 7 * DAY
+    taken = blocks_of([listing.machine_id], first, last, now=now)[listing.machine_id]
+    weeks = [(first + week * 7 * DAY, first + (week + 1) * 7 * DAY) for week in range(WEEKS)]
+    return {"blocks": taken, "weeks": weeks}
+
+
+def _quote(
+    listing: Listing,
+    form: WindowForm,
+    *,
+    now: datetime,
+    instead: list[tuple[datetime, datetime]] | None = None,
+) -> dict[str, Any]:
+    """The window, what is wrong with it or what it costs, and what to take instead."""
+    context: dict[str, Any] = {
+        "listing": listing, "form": form, "instead": instead or [], "quote": None, "start": None, "end": None,
+        "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
+    }  # fmt: skip
+    if form.is_bound:
+        if form.is_valid():
+            start, end = form.cleaned_data["start"], form.cleaned_data["end"]
+        else:
+            return context
+    else:
+        start, end = form.initial["start"], form.initial["end"]
+    start, end = whole_minute(start), whole_minute(end)
+    try:
+        check_window(listing, start, end, now=now)
+        if not form.errors and (taken := clashes(listing, start, end, now=now)):
+            raise taken
+    except WindowTaken as error:
+        context["instead"] = error.free
+        _add(form, context, error)
+    except BookingError as error:
+        _add(form, context, error)
+    if end > start:
+        context |= {"quote": pricing.quote(listing.rates, start, end), "start": start, "end": end}
+        until = terms.deadline(listing.cancellation_terms, start=start)
+        context["full_refund_until"] = until if until and until > now else None
+        context["terms"] = terms.sentence(listing.cancellation_terms)
+    return context
+
+
+def _add(form: WindowForm, context: dict[str, Any], error: BookingError) -> None:
+    """Say it at the field; a form that nobody has filled in yet has no fields to blame."""
+    if form.is_bound and not form.errors:
+        form.add_error(error.field, error.message)
+    elif not form.is_bound:
+        context["notice"] = error.message
+    context["refused"] = True
+
+
+def _measures(listing: Listing) -> list[Measure]:
+    """This machine's verified figures beside the median of verified machines with as many of the same GPU."""
+    machine, run = listing.machine, listing.machine.verified_benchmark
+    if run is None:
+        return []
+    names = [
+        ("gpu_throughput_fp16", "fp16, tensor", "TFLOPS"),
+        ("gpu_throughput_fp32", "fp32", "TFLOPS"),
+        ("cpu_score", "CPU, sysbench", "events/s"),
+        ("disk_read_mb_s", "Disk read", "MB/s"),
+        ("disk_write_mb_s", "Disk write", "MB/s"),
+        ("network_bandwidth_gbps", "Network", "Gbit/s"),
+    ]
+    peers = (
+        list(
+            Benchmark.objects.approved()
+            .filter(machine__gpu=machine.gpu, machine__gpu_count=machine.gpu_count, machine__verified_benchmark=F("pk"))
+            .values(*[name for name, _, _ in names])[:500]
+        )
+        if machine.gpu_id
+        else []
+    )
+    limits = physical_limits(machine)
+    measures = []
+    for name, label, unit in names:
+        value = getattr(run, name)
+        if value is None:
+            continue
+        others = [peer[name] for peer in peers if peer[name] is not None]
+        measures.append(Measure(label, unit, value, median(others) if len(others) > 1 else None, limits.get(name)))
+    return measures

@@ -1,0 +1,261 @@
+"""Forms of a machine's provider."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.forms import BaseFormSet, formset_factory
+from django.utils import timezone
+
+from common.money import minor_unit
+from machines.models import Benchmark, GPUModel, Listing, Machine, MachineKind, Node
+from machines.services.machines import LOCKED, MEASURED, MOST_NODES, NodeFacts, like, sums
+
+#: The most of one node, far beyond any that exists: their sums still fit into a column.
+MOST_OF_A_NODE = {"gpu_count": 1_000, "cpu_cores": 10_000, "ram_gb": 1_000_000, "disk_size_gb": 10_000_000}
+ROOM_FOR_NUMBER = 4
+SUMMED = ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
+BY_HAND = "entered by the provider"
+
+
+class MachineForm(forms.ModelForm):
+    """The facts of a machine. A cluster's counts are its nodes', so it is not asked for them."""
+
+    class Meta:
+        model = Machine
+        fields = [
+            "name",
+            "gpu",
+            "gpu_model",
+            "gpu_count",
+            "gpu_memory_gb",
+            "cpu_model",
+            "cpu_cores",
+            "ram_gb",
+            "disk_type",
+            "disk_size_gb",
+            "network_bandwidth",
+            "network_mbps",
+            "os",
+            "country",
+            "region",
+        ]
+        labels = {
+            "gpu": "GPU model",
+            "gpu_model": "Another GPU model",
+            "network_bandwidth": "Network",
+            "disk_type": "Kind of disk",
+            "os": "Operating system",
+            "region": "Region or city",
+        }
+        help_texts = {
+            "gpu": "None for a CPU server.",
+            "gpu_model": "Only if the list above does not have it.",
+            "gpu_memory_gb": "Empty: what the data sheet says.",
+            "network_bandwidth": "The link, as in “10 Gbps”.",
+            "network_mbps": "What a download from the internet really gets.",
+            "os": "As in “Ubuntu 24.04”, with the GPU driver's version.",
+        }
+
+    def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = kind
+        gpu = self.fields["gpu"]
+        gpu.queryset = GPUModel.objects.order_by("name")  # type: ignore[attr-defined]
+        gpu.empty_label = "None, or another"  # type: ignore[attr-defined]
+        self.fields["gpu_memory_gb"].required = False
+        if not self.instance.gpu_memory_gb:
+            self.initial["gpu_memory_gb"] = None
+        if self.instance.gpu_id is not None:
+            self.initial["gpu_model"] = ""
+        if kind == MachineKind.CLUSTER:
+            for name in SUMMED:
+                del self.fields[name]
+        if self.instance.verified_benchmark_id is not None:
+            for name in MEASURED:
+                _lock(self.fields.get(name))
+
+    def clean_gpu_memory_gb(self) -> int:
+        return self.cleaned_data["gpu_memory_gb"] or 0
+
+    def facts(self) -> dict[str, Any]:
+        """What the services take."""
+        return {name: self.cleaned_data[name] for name in self.fields}
+
+
+def _lock(field: forms.Field | None) -> None:
+    if field is not None:
+        field.disabled = True
+        field.required = False
+        field.help_text = LOCKED
+
+
+class NodeForm(forms.ModelForm):
+    """One node of a cluster, or several alike."""
+
+    quantity = forms.IntegerField(label="How many alike", initial=1, min_value=1, max_value=MOST_NODES)
+
+    class Meta:
+        model = Node
+        fields = ["name", "quantity", "gpu_count", "cpu_cores", "ram_gb", "disk_size_gb"]
+
+    field_order = ["name", "quantity"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, most in MOST_OF_A_NODE.items():
+            self.fields[name].validators.append(MaxValueValidator(most))
+            self.fields[name].widget.attrs["max"] = most
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        longest = Node._meta.get_field("name").max_length - ROOM_FOR_NUMBER
+        if (data.get("quantity") or 1) > 1 and len(data.get("name", "")) > longest:
+            self.add_error("name", f"With a number behind it, it may have {longest} signs.")
+        return data
+
+    def nodes(self) -> list[NodeFacts]:
+        values = {name: value for name, value in self.cleaned_data.items() if name in NodeFacts.__dataclass_fields__}
+        return like(NodeFacts(**values), self.cleaned_data["quantity"])
+
+
+class BaseNodeFormSet(BaseFormSet):
+    """The nodes of a cluster. Blank rows are left out; a row that is to be removed is too."""
+
+    deletion_widget = forms.CheckboxInput
+
+    def __init__(self, *args: Any, existing: int, **kwargs: Any) -> None:
+        self.existing = existing
+        super().__init__(*args, **kwargs)
+
+    def add_fields(self, form: forms.Form, index: int | None) -> None:
+        super().add_fields(form, index)
+        if "DELETE" in form.fields:
+            form.fields["DELETE"].label = "Remove"
+        if index is not None and index < self.existing:
+            form.fields["quantity"].widget = forms.HiddenInput()
+
+    def nodes(self) -> list[NodeFacts]:
+        kept = [form for form in self.forms if form.has_changed() or form in self.initial_forms]
+        return [node for form in kept if form not in self.deleted_forms for node in form.nodes()]
+
+    def clean(self) -> None:
+        if any(self.errors):
+            return
+        if not self.nodes():
+            raise forms.ValidationError("A cluster has at least one node. Describe the first one.")
+
+    def totals(self) -> dict[str, int]:
+        """The sums of what is there, for the page; nothing until it is valid."""
+        return sums(self.nodes()) if self.is_bound and self.is_valid() else {}
+
+
+def node_formset(*args: Any, rows: int, **kwargs: Any) -> BaseNodeFormSet:
+    """``existing``: the first so many are there already. ``rows``: how many blank ones to offer beside ``initial``."""
+    factory = formset_factory(
+        NodeForm,
+        formset=BaseNodeFormSet,
+        extra=rows,
+        can_delete=True,
+        can_delete_extra=False,
+        max_num=MOST_NODES,
+        absolute_max=MOST_NODES,
+        validate_max=True,
+    )
+    return factory(*args, prefix="nodes", **kwargs)
+
+
+class BenchmarkForm(forms.ModelForm):
+    """A run that was measured by hand. What was not measured stays empty."""
+
+    VALUES = (
+        "gpu_throughput_fp16",
+        "gpu_throughput_fp32",
+        "cpu_score",
+        "disk_read_mb_s",
+        "disk_write_mb_s",
+        "network_bandwidth_gbps",
+    )
+
+    tool = forms.CharField(
+        label="What measured it",
+        max_length=Benchmark._meta.get_field("source").max_length - len(BY_HAND) - 2,
+        help_text="The tools with their versions, as in “PyTorch 2.9 matmul, fio 3.36, iperf3 3.16”.",
+    )
+
+    class Meta:
+        model = Benchmark
+        fields = [
+            "gpu_throughput_fp16",
+            "gpu_throughput_fp32",
+            "cpu_score",
+            "disk_read_mb_s",
+            "disk_write_mb_s",
+            "network_bandwidth_gbps",
+            "collected_at",
+        ]
+        labels = {"collected_at": "Measured at"}
+        widgets = {
+            "collected_at": forms.DateTimeInput(attrs={"type": "datetime-local", "step": 60}, format="%Y-%m-%dT%H:%M")
+        }
+
+    def __init__(self, *args: Any, machine: Machine, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in self.VALUES:
+            self.fields[name].validators.append(MinValueValidator(0))
+            self.fields[name].widget.attrs |= {"min": "0", "step": "any"}
+        if not machine.gpu_count:
+            del self.fields["gpu_throughput_fp16"], self.fields["gpu_throughput_fp32"]
+        self.fields["collected_at"].help_text = f"In {timezone.get_current_timezone_name()}."
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        if not self.errors and all(data.get(name) is None for name in self.VALUES):
+            raise forms.ValidationError("Enter at least one value that was measured.")
+        measured = data.get("collected_at")
+        if measured and measured > timezone.now():
+            self.add_error("collected_at", "This time has not come yet.")
+        return data
+
+    def values(self) -> dict[str, float | None]:
+        return {name: self.cleaned_data[name] for name in self.VALUES if name in self.fields}
+
+    def source(self) -> str:
+        return f"{BY_HAND}: {self.cleaned_data['tool']}"
+
+
+class ListingForm(forms.ModelForm):
+    """An offer: prices, limits and terms."""
+
+    class Meta:
+        model = Listing
+        fields = [
+            "currency",
+            "price_hour",
+            "price_day",
+            "price_week",
+            "min_hours",
+            "max_hours",
+            "max_ahead_days",
+            "cancellation_terms",
+            "description",
+        ]
+        widgets = {"description": forms.Textarea(attrs={"rows": 5})}
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        for name in ("price_hour", "price_day", "price_week"):
+            self._check_minor_unit(name, data.get(name), data.get("currency"))
+        shortest, longest = data.get("min_hours"), data.get("max_hours")
+        if shortest and longest and shortest > longest:
+            self.add_error("max_hours", "The longest booking cannot be shorter than the shortest one.")
+        return data
+
+    def _check_minor_unit(self, name: str, price: Decimal | None, currency: str | None) -> None:
+        if price is None or currency is None:
+            return
+        unit = minor_unit(currency)
+        if price % unit:
+            words = "whole amounts only" if unit == 1 else f"steps of {unit}"
+            self.add_error(name, f"{currency} is paid in {words}.")

@@ -1,0 +1,138 @@
+"""Adding a machine and correcting its facts, single servers and clusters alike."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+
+from accounts.models import User
+from machines.models import Machine, MachineKind, Node
+from machines.services.errors import MachineError
+
+MOST_NODES = 64
+
+#: What a benchmark was measured on: it stays as it is while an approved one rests on it.
+MEASURED = ("gpu", "gpu_model", "gpu_count", "gpu_memory_gb")
+
+LOCKED = (
+    "The verified benchmark was measured on these GPUs, so they stay as they are. "
+    "Other GPUs make another machine: add it as a new one."
+)
+
+
+@dataclass(frozen=True)
+class NodeFacts:
+    """One server of a cluster, as its provider describes it."""
+
+    name: str
+    gpu_count: int
+    cpu_cores: int
+    ram_gb: int
+    disk_size_gb: int
+
+
+def like(first: NodeFacts, quantity: int) -> list[NodeFacts]:
+    """``quantity`` nodes of one kind: ``gpu`` × 3 makes ``gpu-01``, ``gpu-02``, ``gpu-03``."""
+    if quantity == 1:
+        return [first]
+    width = max(2, len(str(quantity)))
+    return [NodeFacts(**{**vars(first), "name": f"{first.name}-{n:0{width}}"}) for n in range(1, quantity + 1)]
+
+
+def sums(nodes: Iterable[NodeFacts]) -> dict[str, int]:
+    """What the nodes have together: a cluster's own columns."""
+    nodes = list(nodes)
+    return {
+        field: sum(getattr(node, field) for node in nodes)
+        for field in ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
+    }
+
+
+@transaction.atomic
+def add_machine(*, provider: User, kind: str, facts: Mapping[str, Any], nodes: Sequence[NodeFacts] = ()) -> Machine:
+    """Keep a new machine. ``facts``: columns of :class:`Machine`; a cluster's sums come from its nodes.
+
+    Raises:
+        MachineError: the facts do not fit together.
+    """
+    values = _complete(kind, facts, nodes)
+    machine = Machine.objects.create(provider=provider, kind=kind, turnaround=settings.MARKETPLACE_TURNAROUND, **values)
+    _write_nodes(machine, nodes)
+    return machine
+
+
+@transaction.atomic
+def update_machine(*, machine: Machine, facts: Mapping[str, Any], nodes: Sequence[NodeFacts] = ()) -> Machine:
+    """Correct what is known of a machine. Bookings already made are not touched.
+
+    Raises:
+        MachineError: the facts do not fit together, or a verified benchmark rests on what would change.
+    """
+    row = Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
+    values = _complete(row.kind, facts, nodes)
+    changed = [field for field, value in values.items() if getattr(row, field) != value]
+    if row.verified_benchmark_id is not None and (locked := _measured(row, changed)):
+        raise MachineError(LOCKED, field=locked[0])
+    for field in changed:
+        setattr(row, field, values[field])
+    if changed:
+        row.save(update_fields=[*changed, "updated_at"])
+    if row.kind == MachineKind.CLUSTER:
+        _write_nodes(row, nodes)
+    return row
+
+
+def _measured(machine: Machine, changed: Collection[str]) -> list[str]:
+    """Those of the changed columns that a benchmark rests on. A data sheet that got a new name is still the same."""
+    renamed = machine.gpu_id is not None and "gpu" not in changed
+    return [field for field in MEASURED if field in changed and not (renamed and field == "gpu_model")]
+
+
+def _complete(kind: str, facts: Mapping[str, Any], nodes: Sequence[NodeFacts]) -> dict[str, Any]:
+    """The facts with what follows from them: a cluster's sums, the GPU's name and memory from its data sheet."""
+    values = dict(facts)
+    if kind == MachineKind.CLUSTER:
+        _check_nodes(nodes)
+        values |= sums(nodes)
+    if not values.get("gpu_count"):
+        if kind == MachineKind.SINGLE and (values.get("gpu") or values.get("gpu_model")):
+            raise MachineError("Say how many of these GPUs there are.", field="gpu_count")
+        return values | {"gpu": None, "gpu_model": "", "gpu_count": 0, "gpu_memory_gb": 0}
+    sheet = values.get("gpu")
+    if sheet is not None:
+        values["gpu_model"] = sheet.name
+        values["gpu_memory_gb"] = values.get("gpu_memory_gb") or sheet.memory_gb
+    if not values.get("gpu_model"):
+        raise MachineError("Say which GPUs these are.", field="gpu")
+    if not values.get("gpu_memory_gb"):
+        raise MachineError("Say how much memory each GPU has.", field="gpu_memory_gb")
+    return values
+
+
+def _check_nodes(nodes: Sequence[NodeFacts]) -> None:
+    if not 1 <= len(nodes) <= MOST_NODES:
+        raise MachineError(f"A cluster has 1 to {MOST_NODES} nodes; these are {len(nodes)}.", field="nodes")
+    if twice := _twice(node.name for node in nodes):
+        raise MachineError(
+            f"Two nodes are called {', '.join(sorted(twice))}. Each needs a name of its own.", field="nodes"
+        )
+
+
+def _twice(names: Iterable[str]) -> Collection[str]:
+    seen: set[str] = set()
+    return {name for name in names if name in seen or seen.add(name)}  # type: ignore[func-returns-value]
+
+
+def _write_nodes(machine: Machine, nodes: Sequence[NodeFacts]) -> None:
+    """Make the machine's nodes these, told apart by their names."""
+    before = {node.name: node for node in machine.nodes.all()}
+    machine.nodes.exclude(name__in=[node.name for node in nodes]).delete()
+    for facts in nodes:
+        values = {field: value for field, value in vars(facts).items() if field != "name"}
+        old = before.get(facts.name)
+        if old is None:
+            Node.objects.create(machine=machine, **vars(facts))
+        elif any(getattr(old, field) != value for field, value in values.items()):
+            Node.objects.filter(pk=old.pk).update(**values)

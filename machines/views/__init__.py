@@ -1,0 +1,1 @@
+"""A provider's pages, one module an aggregate."""

@@ -1,0 +1,203 @@
+"""A provider's machines: the list, one of them, adding and editing."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from accounts.models import User
+from accounts.requests import AuthenticatedRequest
+from accounts.services.roles import become_provider as take_on_provider
+from common.errors import MarketplaceError
+from machines.forms import BaseNodeFormSet, MachineForm, node_formset
+from machines.loading import machine_of
+from machines.models import Listing, ListingStatus, Machine, MachineKind
+from machines.services.benchmarks import physical_limits
+from machines.services.machines import MOST_NODES, add_machine, update_machine
+
+A_PAGE = 25
+ROWS = 4
+NODE_FIELDS = ("name", "gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
+RECENT = 10
+STEP_WORDS = {"done": "Done", "now": "Now", "next": "Then"}
+
+
+@login_required
+@require_GET
+def machine_list(request: AuthenticatedRequest) -> HttpResponse:
+    """A provider's machines and where each stands; to anyone else, how to become one."""
+    machines = _with_calendar(Machine.objects.of(request.user).with_summary(), now=timezone.now())
+    page = Paginator(machines, A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "page": page,
+        "rows": [(machine, _foremost(machine)) for machine in page],
+        "steps": _steps(request.user, None),
+    }
+    return render(request, "machines/machine_list.html", context)
+
+
+def _with_calendar(machines: QuerySet[Machine], *, now: datetime) -> QuerySet[Machine]:
+    """With what the bookings above say of each machine: whether it waits for a wipe, is in use, is booked next."""
+    return machines.annotate(
+        unwiped=Count("bookings", filter=Q(bookings__wipe_opened_at__isnull=False, bookings__wiped_at=None)),
+        used_until=Max("bookings__end", filter=Q(bookings__status="active", bookings__wipe_opened_at=None)),
+        booked_from=Min(
+            "bookings__start",
+            filter=Q(bookings__status="pending", bookings__paid_at__isnull=False, bookings__start__gte=now),
+        ),
+    )
+
+
+def _foremost(machine: Machine) -> Listing | None:
+    """The listing that says how a machine stands: the newest one on offer, else the newest paused one."""
+    shown = [listing for listing in machine.listings.all() if listing.status != ListingStatus.ARCHIVED]
+    return min(shown, key=lambda listing: listing.status != ListingStatus.ACTIVE, default=None)
+
+
+@login_required
+@require_POST
+def become_provider(request: AuthenticatedRequest) -> HttpResponse:
+    take_on_provider(user=request.user)
+    messages.success(request, "You can offer servers now. Add the first one.")
+    return redirect("machine_list")
+
+
+@login_required
+@require_GET
+def machine_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """All of one machine: facts, nodes, measurements, listings, bookings."""
+    machine = machine_of(request.user, pk)
+    bookings = machine.bookings.select_related("buyer")
+    steps = _steps(request.user, machine)
+    context = {
+        "machine": machine,
+        "steps": steps,
+        "is_done": all(step["state"] == "done" for step in steps),
+        "limits": physical_limits(machine),
+        "benchmarks": machine.benchmarks.all()[:RECENT],
+        "bookings": bookings.order_by("-start")[:RECENT],
+        "unwiped": bookings.awaiting_wipe().order_by("end"),
+    }
+    return render(request, "machines/machine_detail.html", context)
+
+
+def _steps(user: User, machine: Machine | None) -> list[dict[str, str]]:
+    """The way from nothing to a machine on offer, as a timeline with where it stands now."""
+    measured = machine is not None and machine.verified_benchmark_id is not None
+    listings = list(machine.listings.all()) if machine else []
+    done = [
+        (user.is_verified, "You are verified", "An administrator checks who you are."),
+        (machine is not None, "The machine is added", "Its hardware, its network, its place."),
+        (measured, "It is measured", "An administrator approves the benchmark."),
+        (
+            any(listing.status == ListingStatus.ACTIVE for listing in listings),
+            "It is on offer",
+            "A listing gives it a price, and goes active.",
+        ),
+    ]
+    steps = []
+    for is_done, title, detail in done:
+        state = "done" if is_done else "next" if any(step["state"] == "now" for step in steps) else "now"
+        steps.append({"title": title, "detail": detail, "state": state, "at": STEP_WORDS[state]})
+    return steps
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def machine_create(request: AuthenticatedRequest) -> HttpResponse:
+    """Add a single server, or with ``?kind=cluster`` a cluster of nodes."""
+    if not request.user.is_provider:
+        messages.info(request, "Say first that you want to offer servers.")
+        return redirect("machine_list")
+    kind = MachineKind.CLUSTER if request.GET.get("kind") == MachineKind.CLUSTER else MachineKind.SINGLE
+    instance = Machine(kind=kind, country=request.user.country)
+    form, nodes = _forms(request, instance)
+    if request.method == "POST" and not _wants_rows(request) and _valid(form, nodes):
+        try:
+            machine = add_machine(
+                provider=request.user, kind=kind, facts=form.facts(), nodes=nodes.nodes() if nodes is not None else ()
+            )
+        except MarketplaceError as error:
+            _say(error, form, nodes)
+        else:
+            messages.success(request, f"“{machine.name}” is added. Next: have it measured.")
+            return redirect("machine_detail", pk=machine.pk)
+    return _edit_page(request, instance, form, nodes)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def machine_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Correct a machine's facts. Bookings already made stay as they are."""
+    machine = machine_of(request.user, pk)
+    form, nodes = _forms(request, machine)
+    if request.method == "POST" and not _wants_rows(request) and _valid(form, nodes):
+        try:
+            update_machine(machine=machine, facts=form.facts(), nodes=nodes.nodes() if nodes is not None else ())
+        except MarketplaceError as error:
+            _say(error, form, nodes)
+        else:
+            messages.success(request, "The machine is saved.")
+            return redirect("machine_detail", pk=machine.pk)
+    return _edit_page(request, Machine.objects.get(pk=pk), form, nodes)
+
+
+def _edit_page(
+    request: HttpRequest, machine: Machine, form: MachineForm, nodes: BaseNodeFormSet | None
+) -> HttpResponse:
+    wrong = form.is_bound and (bool(form.errors) or (nodes is not None and not nodes.is_valid()))
+    context = {"machine": machine, "form": form, "nodes": nodes, "most_nodes": MOST_NODES}
+    return render(request, "machines/machine_form.html", context, status=422 if wrong else 200)
+
+
+def _forms(request: HttpRequest, machine: Machine) -> tuple[MachineForm, BaseNodeFormSet | None]:
+    """The machine's form and, of a cluster, the one of its nodes: blank, filled in, or with more rows."""
+    kind, is_cluster = machine.kind, machine.kind == MachineKind.CLUSTER
+    before = list(machine.nodes.values(*NODE_FIELDS)) if machine.created_at else []
+    if _wants_rows(request):
+        # What was typed stays; nothing is judged yet.
+        form = MachineForm(instance=machine, initial=_typed(request.POST), kind=kind)
+        typed = [row for row in _typed_rows(request.POST) if row["name"]]
+        return form, node_formset(initial=typed, existing=len(before), rows=ROWS) if is_cluster else None
+    data = request.POST if request.method == "POST" else None
+    form = MachineForm(data, instance=machine, kind=kind)
+    rows = 1 if before else ROWS
+    return form, node_formset(data, initial=before, existing=len(before), rows=rows) if is_cluster else None
+
+
+def _wants_rows(request: HttpRequest) -> bool:
+    return "more_rows" in request.POST
+
+
+def _typed(data: QueryDict) -> dict[str, str]:
+    return {name: str(value) for name, value in data.items() if not name.startswith("nodes-")}
+
+
+def _typed_rows(data: QueryDict) -> list[dict[str, str]]:
+    total = data.get("nodes-TOTAL_FORMS", "")
+    count = min(int(total), MOST_NODES) if total.isdecimal() else 0
+    names = (*NODE_FIELDS, "quantity", "DELETE")
+    return [{name: data.get(f"nodes-{index}-{name}", "") for name in names} for index in range(count)]
+
+
+def _valid(form: MachineForm, nodes: BaseNodeFormSet | None) -> bool:
+    """Both are asked, so that the page shows what is wrong with both."""
+    return all([form.is_valid(), nodes is None or nodes.is_valid()])
+
+
+def _say(error: MarketplaceError, form: MachineForm, nodes: BaseNodeFormSet | None) -> None:
+    """Put a refusal where it belongs: at the field, with the nodes, or above the form."""
+    if error.field in form.fields:
+        form.add_error(error.field, error.message)
+    elif nodes is not None and error.field:
+        nodes.non_form_errors().append(error.message)
+        form.add_error(None, error.message)
+    else:
+        form.add_error(None, error.message)

@@ -1,0 +1,48 @@
+"""Loading the demonstration: the static part at once or not at all, then booking by booking."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db import connection, transaction
+
+from accounts.models import User
+from bookings.models import Booking
+from machines.demo import gpu_specs, hosted_machines
+from marketplace.demo import inventory, life, people
+from marketplace.demo.plan import Planner
+from marketplace.demo.progress import BEGUN, FINISHED, note
+
+#: Bookings beside the scenes of the demo sign-ins.
+BOOKINGS = 270
+
+
+@transaction.atomic
+def load_static(*, now: datetime) -> None:
+    """People, GPU models, machines, listings, benchmarks."""
+    hosted = hosted_machines.read()
+    gpu_specs.load(gpu_specs.read())
+    who = people.create(hosted)
+    inventory.create(hosted, who)
+    note(BEGUN, by=who.admin, now=now)
+
+
+def load_bookings(*, now: datetime, count: int = BOOKINGS) -> Iterator[Booking]:
+    """Each booking of the plan as it has been lived through. May be begun again after a failure.
+
+    Raises:
+        MarketplaceError: a service refused a step; what is there so far is sound.
+    """
+    admin = User.objects.get(email=people.ADMIN)
+    buyers = User.objects.filter(roles__contains=["buyer"]).order_by("email").values_list("email", flat=True)
+    planner = Planner(life.offers(), buyers, now=now)
+    planner.scenes()
+    planner.fill(count)
+    with connection.cursor() as cursor:
+        # Thousands of small transactions: a power cut may cost the last few, and the load is begun again.
+        cursor.execute("SET synchronous_commit TO off")
+    try:
+        yield from life.live(planner.in_order())
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET synchronous_commit TO DEFAULT")
+    note(FINISHED, by=admin, now=now)

@@ -1,0 +1,124 @@
+"""``bin/test``: everything that has to hold, in order, against parts of its own."""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from marketplace.embedded.parts import Parts
+from marketplace.embedded.processes import InUseError, PartsError, free_port
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PACKAGES = ("marketplace", "billing", "bookings", "machines", "accounts", "common")
+
+# As a deployment would be configured. The addresses are examples, nothing is asked of them.
+PRODUCTION = {
+    "DEBUG": "false",
+    "SITE_URL": "https://example.com",
+    "ALLOWED_HOSTS": "example.com",
+    "SECRET_KEY": "a-key-of-a-deployment-0123456789-is-made-at-random-and-kept-secret-ABCDEFGHIJ",
+    "EMAIL_URL": "submission://someone:secret@mail.example.com:587",
+    "STRIPE_API_BASE": "https://api.stripe.com",
+    "STRIPE_JS_URL": "https://js.stripe.com/v3/",
+}
+
+
+def main(arguments: list[str]) -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        for number in range(1, 20):  # beside another run, if there is one
+            var = ROOT / "var" / ("test" if number == 1 else f"test-{number}")
+            try:
+                with Parts(var, given=_given(), durable=False) as parts:
+                    return _pass(parts, arguments)
+            except InUseError:
+                continue
+    except KeyboardInterrupt:
+        _say("Interrupted. Everything that was started has been stopped.")
+        return 130
+    except PartsError as error:
+        _say(str(error))
+    return 1
+
+
+def _given() -> dict[str, str]:
+    """URLs to use instead of parts of our own: only ones meant for tests, which empty what they are given."""
+    return {name: os.environ.get(f"TEST_{name}", "") for name in ("DATABASE_URL", "REDIS_URL")}
+
+
+def _pass(parts: Parts, arguments: list[str]) -> int:
+    env = {
+        **os.environ,
+        **parts.env,
+        "MARKETPLACE_VAR": str(parts.var),
+        "DJANGO_SETTINGS_MODULE": "marketplace.settings",
+        "SITE_URL": f"http://127.0.0.1:{free_port()}",
+        "PYTHONUNBUFFERED": "1",
+    }
+    env.pop("EMAIL_URL", None)
+    python = [sys.executable, "-m"]
+    manage = [sys.executable, "manage.py"]
+    pytest = [*python, "pytest", *arguments]
+    static = [*python, "marketplace.embedded.prepare", "--static-only"]
+    _tell_what_is_missing()
+
+    if arguments:
+        _say("Runs pytest alone, because it was given arguments. bin/test without any passes everything.")
+        _run("static files", static, env)
+        return _run("pytest", pytest, env)
+
+    # The import linter and the type checker need the settings, and so the environment, too.
+    deployment = [*manage, "check", "--deploy", "--fail-level", "WARNING"]
+    results = {
+        "lint": _run("lint", [*python, "ruff", "check", "."], env),
+        "format": _run("format", [*python, "ruff", "format", "--check", "."], env),
+        "types": _run("types", [*python, "mypy", *(word for name in PACKAGES for word in ("-p", name))], env),
+        "layers": _run("layers", [sys.executable, "-c", LINT_IMPORTS], env),
+        "migrations": _run("migrations", [*manage, "makemigrations", "--check", "--dry-run"], env),
+        "deployment": _run("deployment", deployment, {**env, **PRODUCTION}),
+        "static files": _run("static files", static, env),
+        "tests": _run("tests", pytest, env),
+    }
+    failed = [name for name, status in results.items() if status != 0]
+    _say(f"FAILED: {', '.join(failed)}" if failed else "Everything passes.")
+    return 1 if failed else 0
+
+
+LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+
+
+def _run(name: str, command: list[str], env: dict[str, str]) -> int:
+    _say(f"── {name}: {shlex.join(command[1:])}")
+    began = time.monotonic()
+    process = subprocess.Popen(command, cwd=ROOT, env=env)  # noqa: S603
+    try:
+        status = process.wait()
+    except KeyboardInterrupt:
+        # Ctrl-C has reached it as well, SIGTERM has not. It tidies up what it started.
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        raise
+    _say(f"   {name} {'passes' if status == 0 else f'FAILS (exit status {status})'}, {time.monotonic() - began:.0f} s")
+    return status
+
+
+def _tell_what_is_missing() -> None:
+    if not Path("/usr/bin/chromium").exists():
+        _say("chromium is missing: the browser tests (marker e2e) will be SKIPPED. On Debian: apt-get install chromium")
+    if not (shutil.which("sshd") or Path("/usr/sbin/sshd").exists()):
+        _say("sshd is missing: tests that sign in over SSH will be SKIPPED. On Debian: apt-get install openssh-server")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""The pages of the site as a whole, and what is shown when a page cannot be."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views import defaults
+from django.views.decorators.http import require_GET
+
+from bookings import terms
+from bookings.search import rows, search
+from bookings.views.browse import horizon_of
+from machines.models import CancellationTerms
+
+FREE_NOW = 6
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The search form, and what is free from the next full hour on for a day."""
+    now = timezone.now()
+    start = timezone.localtime(now).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
+    window = {
+        "start": f"{start:%Y-%m-%dT%H:%M}",
+        "end": f"{start + timedelta(days=1):%Y-%m-%dT%H:%M}",
+        "sort": "tflops",
+    }
+    found = search(QueryDict(urlencode(window)), now=now)
+    horizon = horizon_of(found)
+    context = {
+        "search": found,
+        "form": found.filter.form,
+        "rows": rows(found, list(found.listings.with_machine()[:FREE_NOW]), horizon),
+        "free": found.listings.count(),
+        "query": urlencode(window),
+        "gpus": found.filter.filters["gpu"].extra["choices"],
+        "horizon_start": horizon[0],
+        "horizon_end": horizon[1],
+    }
+    return render(request, "home.html", context)
+
+
+@require_GET
+def how_it_works(request: HttpRequest) -> HttpResponse:
+    """The rules, with the numbers that the code uses."""
+    context = {
+        "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
+        "turnaround_minutes": int(settings.MARKETPLACE_TURNAROUND.total_seconds() // 60),
+        "unpaid_holds": settings.MARKETPLACE_UNPAID_HOLDS,
+        "commission": settings.MARKETPLACE_COMMISSION,
+        "terms": [(kind.label, terms.sentence(kind.value)) for kind in CancellationTerms],
+    }
+    return render(request, "how_it_works.html", context)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """403.html, with ``exception``: why."""
+    return defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404.html, with ``request_path``."""
+    return defaults.page_not_found(request, exception)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """500.html, rendered without a request: what broke the page must not break this one too."""
+    return defaults.server_error(request)

@@ -1,0 +1,127 @@
+/* The card form, and what the bank asks for afterwards. Card numbers go to the payment processor, never to us. */
+
+const UNREACHABLE = "The payment service did not answer. Nothing was charged. Please try again.";
+
+function words(error) {
+  return typeof error?.message === "string" && error.message ? error.message : UNREACHABLE;
+}
+
+function processor(form) {
+  if (typeof window.Stripe !== "function") throw new Error(UNREACHABLE);
+  return window.Stripe(form.dataset.publishableKey);
+}
+
+function show(id, message) {
+  const place = document.getElementById(id);
+  if (place) place.textContent = message;
+}
+
+function busy(button, isBusy) {
+  if (!button) return;
+  button.disabled = isBusy;
+  if (isBusy) button.setAttribute("aria-busy", "true");
+  else button.removeAttribute("aria-busy");
+}
+
+/* What the processor's field inside its frame should look like: our colours are out of its reach. */
+function appearance() {
+  const style = getComputedStyle(document.body);
+  return { base: { color: style.color, fontSize: "16px", fontFamily: "system-ui, sans-serif" } };
+}
+
+/* The stand-in's plain inputs have a placeholder where a label should be. The processor's own field is a frame. */
+function label(container) {
+  const names = {
+    number: ["Card number", "cc-number"],
+    exp_month: ["Month", "cc-exp-month"],
+    exp_year: ["Year, two digits", "cc-exp-year"],
+    cvc: ["Security code", "cc-csc"],
+    postal_code: ["Postal code", "postal-code"],
+  };
+  for (const input of container.querySelectorAll("input[placeholder]")) {
+    const [name, kind] = names[input.placeholder] ?? [];
+    if (!name) continue;
+    input.setAttribute("inputmode", "numeric");
+    input.setAttribute("autocomplete", kind);
+    const words = document.createElement("label");
+    input.replaceWith(words);
+    words.append(name, input);
+    const heading = container.querySelector(":scope > span");
+    if (heading) heading.textContent = "Payments are only rehearsed here: use a test card, never a real one.";
+  }
+}
+
+async function clientSecret(form) {
+  const response = await fetch(form.dataset.setupUrl, {
+    method: "POST",
+    headers: { "x-csrftoken": form.elements.csrfmiddlewaretoken.value, accept: "application/json" },
+    credentials: "same-origin",
+  });
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok || !answer.client_secret) throw new Error(answer.error || UNREACHABLE);
+  return answer.client_secret;
+}
+
+function prepareCard(form) {
+  const button = form.querySelector("[type=submit]");
+  let stripe;
+  let card;
+  try {
+    stripe = processor(form);
+    card = stripe.elements().create("card", { style: appearance() });
+    card.mount("#card-element");
+    label(document.getElementById("card-element"));
+    card.on("change", (event) => show("card-error", event?.error?.message ?? ""));
+  } catch (error) {
+    show("card-error", words(error));
+    button.disabled = true;
+    return;
+  }
+
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (button.disabled) return;
+    busy(button, true);
+    show("card-error", "");
+    try {
+      const secret = await clientSecret(form);
+      const result = await stripe.confirmCardSetup(secret, { payment_method: { card } });
+      if (result.error || !result.setupIntent) throw new Error(words(result.error));
+      form.elements.setup_intent.value = result.setupIntent.id;
+      form.submit();
+    } catch (error) {
+      show("card-error", words(error));
+      busy(button, false);
+    }
+  });
+}
+
+/* The bank wants to see the buyer. Whatever comes of it, the server asks the processor and knows. */
+function prepareAuthentication(form) {
+  const button = form.querySelector("[type=submit]");
+  let begun = false;
+
+  async function authenticate() {
+    if (begun) return;
+    begun = true;
+    busy(button, true);
+    try {
+      await processor(form).confirmCardPayment(form.dataset.clientSecret);
+    } catch (error) {
+      show("card-error", words(error));
+    }
+    form.submit();
+  }
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    authenticate();
+  });
+  if (!("onClick" in form.dataset)) authenticate();
+}
+
+const payForm = document.getElementById("pay-form");
+if (payForm) prepareCard(payForm);
+
+const authenticateForm = document.getElementById("authenticate-form");
+if (authenticateForm) prepareAuthentication(authenticateForm);
