@@ -190,7 +190,10 @@ class OutgoingMail(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mails")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mails", null=True, blank=True
+    )
+    address = models.EmailField(blank=True, help_text="Where to, if not to the user's own address.")
     key = models.CharField(max_length=200)
     subject = models.CharField(max_length=250)
     text = models.TextField()
@@ -214,4 +217,8 @@ class OutgoingMail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.subject} → {self.user_id}"
+        return f"{self.subject} → {self.recipient}"
+
+    @property
+    def recipient(self) -> str:
+        return self.address or (self.user.email if self.user else "")

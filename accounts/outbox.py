@@ -14,6 +14,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import OutgoingMail, User
+from common.ids import uuid7
+from common.queue import soon
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +55,15 @@ def write_mail(
         html=render_to_string("mail/message.html", context),
     )
     OutgoingMail.objects.bulk_create([mail], ignore_conflicts=True)
+    soon("accounts.tasks.send_mails")
+
+
+def queue_mail(*, address: str, user: User | None, subject: str, text: str, html: str = "") -> None:
+    """Put a mail that is written already into the outbox: django-allauth's, which may go to an address without a user."""
+    OutgoingMail.objects.create(
+        user=user, address=address, key=f"{uuid7()}", subject=subject[:250], text=text, html=html
+    )
+    soon("accounts.tasks.send_mails")
 
 
 def send_due(*, now: datetime, limit: int = 50) -> int:
@@ -72,8 +83,9 @@ def _send(pk: UUID, *, now: datetime) -> bool:
     )
     if mail is None:
         return False
-    message = EmailMultiAlternatives(mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, [mail.user.email])
-    message.attach_alternative(mail.html, "text/html")
+    message = EmailMultiAlternatives(mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, [mail.recipient])
+    if mail.html:
+        message.attach_alternative(mail.html, "text/html")
     mail.attempts += 1
     try:
         message.send()

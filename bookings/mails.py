@@ -127,6 +127,21 @@ def access_ready(booking: Booking, access: Access) -> None:
         )
 
 
+def delayed(booking: Booking) -> None:
+    with in_zone_of(booking.buyer):
+        write_mail(
+            user=booking.buyer,
+            key=f"booking-delayed:{booking.pk}",
+            subject=f"Delayed: {booking.machine.title}",
+            paragraphs=[
+                "Your booking should have started. The machine has not been shown to be erased after the booking "
+                "before, so it is not handed to anyone yet.",
+                "You can wait, or cancel now and get everything back.",
+            ],
+            action=("Open the booking", _path(booking)),
+        )
+
+
 def wipe_needed(booking: Booking) -> None:
     provider = booking.machine.provider
     with in_zone_of(provider):

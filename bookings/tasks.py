@@ -39,6 +39,7 @@ def cancel_unpaid_holds() -> int:
 @shared_task
 def start_bookings() -> int:
     now = timezone.now()
+    _sweep(Booking.objects.to_tell_of_delay(now=now), run.tell_of_delay, now)
     return _sweep(Booking.objects.due_to_start(now=now), run.start_booking, now)
 
 

@@ -26,6 +26,17 @@ class Refund:
     because: str
 
 
+def _kept_waiting(booking: Booking, *, now: datetime) -> bool:
+    """Whether its time has come and the machine has not: it is in quarantine, or the start is overdue.
+
+    The few seconds between a start and the sweep that notices it are no reason to give everything back.
+    """
+    if now < booking.start:
+        return False
+    overdue = now >= booking.start + settings.MARKETPLACE_LATE_START
+    return overdue or Booking.objects.kept_waiting(now=now).filter(pk=booking.pk).exists()
+
+
 def share_by_terms(terms: str, *, before_start: timedelta) -> Decimal:
     """The share of the price that a buyer gets back who cancels ``before_start`` (rules: When, cancellation terms)."""
     for at_least, share in settings.MARKETPLACE_CANCELLATION[terms]:
@@ -41,7 +52,7 @@ def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
         share, because = Decimal(0), "Nothing has been paid."
     elif by_provider:
         share, because = Decimal(1), "The provider cancels: everything comes back."
-    elif now >= booking.start:
+    elif _kept_waiting(booking, now=now):
         share, because = Decimal(1), "The machine was not handed over in time: everything comes back."
     else:
         share = share_by_terms(booking.cancellation_terms, before_start=booking.start - now)

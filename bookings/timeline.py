@@ -46,7 +46,7 @@ def _present(booking: Booking, *, now: datetime) -> list[Step]:
     if booking.is_confirmed:
         return [
             Step(
-                "Delayed: the machine is still being erased after the booking before",
+                "Waiting for the machine to be erased after the booking before",
                 "bad",
                 "now",
                 "Nothing starts on it until that is shown. You can wait, or cancel with a full refund.",

@@ -195,7 +195,11 @@ class BenchmarkForm(forms.ModelForm):
             "network_bandwidth_gbps",
             "collected_at",
         ]
-        labels = {"collected_at": "Measured at"}
+        labels = {
+            "collected_at": "Measured at",
+            "gpu_throughput_fp16": "GPUs together, fp16, TFLOPS",
+            "gpu_throughput_fp32": "GPUs together, fp32, TFLOPS",
+        }
         widgets = {
             "collected_at": forms.DateTimeInput(attrs={"type": "datetime-local", "step": 60}, format="%Y-%m-%dT%H:%M")
         }

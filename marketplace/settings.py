@@ -201,6 +201,8 @@ STRIPE_JS_URL = env.str("STRIPE_JS_URL", "https://js.stripe.com/v3/")
 MARKETPLACE_HOLD = timedelta(minutes=env.int("MARKETPLACE_HOLD_MINUTES", 15))
 # The machine is wiped and checked this long after every booking; never billed.
 MARKETPLACE_TURNAROUND = timedelta(minutes=env.int("MARKETPLACE_TURNAROUND_MINUTES", 30))
+# A paid booking that has not been started this long after its time may be left with a full refund.
+MARKETPLACE_LATE_START = timedelta(minutes=env.int("MARKETPLACE_LATE_START_MINUTES", 15))
 # Windows that one buyer may hold without having paid, at a time.
 MARKETPLACE_UNPAID_HOLDS = env.int("MARKETPLACE_UNPAID_HOLDS", 3)
 # Requests to book that one person may make in a minute.

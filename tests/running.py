@@ -148,7 +148,11 @@ class Web:
         command += ["--worker-class", "gthread", "--threads", "4", "--no-control-socket"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
-        until("the web server answers", lambda: ask(f"{self.url}/healthz").status, 30)
+        try:
+            until("the web server answers", lambda: ask(f"{self.url}/healthz").status, 30)
+        except BaseException:
+            end(self.process)
+            raise
         return self
 
     def __exit__(self, *_) -> None:

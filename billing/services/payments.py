@@ -70,7 +70,11 @@ def pay(*, booking: Booking, payer: User, setup_intent: str, now: datetime) -> P
     if card is None or card.customer != customer_of(payer):
         raise PaymentError("The card form was not finished. Enter the card again.")
     payment = _begin(booking_id=booking.pk, payer=payer, card=card, now=now)
-    intent = gateway.create_intent(payment, customer=card.customer)
+    try:
+        intent = gateway.create_intent(payment, customer=card.customer)
+    except PaymentError as error:
+        _fail(payment, error.message)  # nothing was confirmed, so nothing can be taken: the next try may come at once
+        raise
     Payment.objects.filter(pk=payment.pk).update(stripe_payment_intent=intent.id)
     payment.stripe_payment_intent = intent.id
     try:

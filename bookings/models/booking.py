@@ -79,6 +79,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
             models.Exists(_not_clean()), status=BookingStatus.PENDING, paid_at__isnull=False, start__lte=now
         )
 
+    def to_tell_of_delay(self, *, now: datetime) -> "BookingQuerySet":
+        """Kept waiting, and the buyer has not been told yet."""
+        return self.kept_waiting(now=now).filter(delay_told_at=None, end__gt=now)
+
     def due_to_end(self, *, now: datetime) -> "BookingQuerySet":
         """Running past their end, and not yet handed to the wipe."""
         return self.filter(status=BookingStatus.ACTIVE, end__lte=now, wipe_opened_at=None)
@@ -120,6 +124,7 @@ class Booking(models.Model):
     )
     hold_expires_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True, blank=True)
+    delay_told_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     wipe_opened_at = models.DateTimeField(null=True, blank=True)
     wiped_at = models.DateTimeField(null=True, blank=True)

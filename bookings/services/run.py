@@ -29,6 +29,19 @@ def start_booking(*, booking_id: UUID, now: datetime) -> bool:
 
 
 @transaction.atomic
+def tell_of_delay(*, booking_id: UUID, now: datetime) -> bool:
+    """Tell the buyer of a booking whose time has come while the machine is in quarantine, once."""
+    booking = locked_if_idle(booking_id)
+    if booking is None or not Booking.objects.to_tell_of_delay(now=now).filter(pk=booking_id).exists():
+        return False
+    booking.delay_told_at = now
+    booking.save(update_fields=["delay_told_at"])
+    note(booking, "Delayed: the machine is still being erased after the booking before", now=now)
+    mails.delayed(booking)
+    return True
+
+
+@transaction.atomic
 def end_booking(*, booking_id: UUID, now: datetime) -> bool:
     """End a running booking: the machine goes into quarantine until its wipe is shown. Returns whether it was due.
 

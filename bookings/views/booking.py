@@ -46,14 +46,15 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     booking = booking_seen_by(request.user, pk)
     now = timezone.now()
     is_buyer = booking.buyer_id == request.user.pk
+    is_provider = booking.machine.provider_id == request.user.pk
     access = getattr(booking, "access", None)
     context = {
         "booking": booking,
         "machine": booking.machine,
         "now": now,
         "is_buyer": is_buyer,
-        "is_provider": booking.machine.provider_id == request.user.pk,
-        "access": access if _may_see_access(booking, is_buyer=is_buyer) else None,
+        "is_provider": is_provider,
+        "access": access if is_provider or (is_buyer and _is_inside(booking)) else None,
         "payable": booking.is_payable(now=now),
         "steps": steps(booking, now=now),
         "payments": booking.payments.prefetch_related("refunds").order_by("timestamp"),
@@ -66,9 +67,9 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     return render(request, "bookings/_body.html" if fragment else "bookings/detail.html", context)
 
 
-def _may_see_access(booking: Booking, *, is_buyer: bool) -> bool:
-    """The buyer sees how to get in while the booking runs; its provider whenever it has been entered."""
-    return not is_buyer or (booking.is_active and not booking.is_awaiting_wipe)
+def _is_inside(booking: Booking) -> bool:
+    """The buyer sees how to get in while the booking runs, not before and not after."""
+    return booking.is_active and not booking.is_awaiting_wipe
 
 
 @login_required

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+import machines.models.machine
 
 
 class Migration(migrations.Migration):
@@ -221,7 +222,7 @@ class Migration(migrations.Migration):
                 (
                     "turnaround",
                     models.DurationField(
-                        default=datetime.timedelta(seconds=1800),
+                        default=machines.models.machine.default_turnaround,
                         help_text="Time after each booking in which the machine is wiped.",
                     ),
                 ),

@@ -13,6 +13,10 @@ from common.ids import uuid7
 from machines.models.gpu import GPUModel
 
 
+def default_turnaround() -> timedelta:
+    return timedelta(seconds=settings.MARKETPLACE_TURNAROUND.total_seconds())
+
+
 class MachineKind(models.TextChoices):
     SINGLE = "single", "Single server"
     CLUSTER = "cluster", "Cluster of nodes"
@@ -82,7 +86,7 @@ class Machine(models.Model):
         "share of the last 30 days online", null=True, blank=True, editable=False, help_text="0 to 1."
     )
     turnaround = models.DurationField(
-        default=timedelta(minutes=30), help_text="Time after each booking in which the machine is wiped."
+        default=default_turnaround, help_text="Time after each booking in which the machine is wiped."
     )
     verified_benchmark = models.ForeignKey(
         "machines.Benchmark",

@@ -90,21 +90,27 @@ def machine_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
 def _steps(user: User, machine: Machine | None) -> list[dict[str, str]]:
     """The way from nothing to a machine on offer, as a timeline with where it stands now."""
-    measured = machine is not None and machine.verified_benchmark_id is not None
     listings = list(machine.listings.all()) if machine else []
-    done = [
-        (user.is_verified, "You are verified", "An administrator checks who you are."),
-        (machine is not None, "The machine is added", "Its hardware, its network, its place."),
-        (measured, "It is measured", "An administrator approves the benchmark."),
+    way = [
+        (user.is_verified, "You are verified", "Get verified", "An administrator checks who you are."),
+        (machine is not None, "The machine is added", "Add a machine", "Its hardware, its network, its place."),
+        (
+            machine is not None and machine.verified_benchmark_id is not None,
+            "It is measured",
+            "Have it measured",
+            "You enter a run, an administrator approves it.",
+        ),
         (
             any(listing.status == ListingStatus.ACTIVE for listing in listings),
             "It is on offer",
-            "A listing gives it a price, and goes active.",
+            "Put it on offer",
+            "A listing gives it a price and goes active.",
         ),
     ]
-    steps = []
-    for is_done, title, detail in done:
+    steps: list[dict[str, str]] = []
+    for is_done, done, to_do, detail in way:
         state = "done" if is_done else "next" if any(step["state"] == "now" for step in steps) else "now"
+        title = done if is_done else to_do
         steps.append({"title": title, "detail": detail, "state": state, "at": STEP_WORDS[state]})
     return steps
 

@@ -28,7 +28,7 @@ PRODUCTION = {
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         for number in range(1, 20):  # beside another run, if there is one
             var = ROOT / "var" / ("test" if number == 1 else f"test-{number}")
@@ -43,6 +43,10 @@ def main(arguments: list[str]) -> int:
     except PartsError as error:
         _say(str(error))
     return 1
+
+
+def _interrupt(number: int, _: object) -> None:
+    raise KeyboardInterrupt(number)
 
 
 def _given() -> dict[str, str]:
@@ -97,11 +101,12 @@ def _run(name: str, command: list[str], env: dict[str, str]) -> int:
     process = subprocess.Popen(command, cwd=ROOT, env=env)  # noqa: S603
     try:
         status = process.wait()
-    except KeyboardInterrupt:
-        # Ctrl-C has reached it as well, SIGTERM has not. It tidies up what it started.
-        process.send_signal(signal.SIGINT)
+    except KeyboardInterrupt as interruption:
+        # Ctrl-C has reached it as well, SIGTERM has not; a second one would disturb its own tidying up.
+        if interruption.args:
+            process.send_signal(signal.SIGINT)
         try:
-            process.wait(20)
+            process.wait(40)
         except subprocess.TimeoutExpired:
             process.kill()
         raise

@@ -40,8 +40,7 @@ def test_every_property_that_is_used_is_a_token():
             assert used <= defined, f"{sheet.name}: {used - defined}"
 
 
-@pytest.mark.parametrize("code", ["500", "503"])
-def test_the_page_for_a_failure_needs_nothing(code):
-    source = (TEMPLATES / f"{code}.html").read_text()
+def test_the_page_for_our_own_failure_needs_nothing():
+    source = (TEMPLATES / "500.html").read_text()
     assert re.findall(r"{%\s*(\w+)", source) == ["comment", "endcomment"]
-    assert get_template(f"{code}.html").render() != ""
+    assert "Something broke" in get_template("500.html").render()

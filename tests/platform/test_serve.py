@@ -33,9 +33,11 @@ def serving(folder: Path) -> Iterator[Serving]:
     (clone / ".venv").symlink_to(ROOT / ".venv")
     serving = Serving(clone, clone / "var")
     assert len(str(serving.var / "postgres")) > 150
-    serving.start()
-    yield serving
-    serving.gone()
+    try:
+        serving.start()
+        yield serving
+    finally:
+        serving.gone()
 
 
 def customer(serving: Serving, path: str = "", data: bytes | None = None) -> str:

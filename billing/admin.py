@@ -1,0 +1,190 @@
+"""Money, as platform administrators see it: looked at, never edited. What can be done is asking the processor."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.safestring import SafeString
+
+from billing.models import Payment, Refund, StripeCustomer, WebhookEvent
+from billing.services.payments import synchronise
+from billing.services.webhooks import process_event
+from common import formats
+from common.administration import LookOnly, for_each, linked, links_to
+from common.errors import MarketplaceError
+
+
+class RefundInline(LookOnly, admin.TabularInline):
+    model = Refund
+    extra = 0
+    show_change_link = True
+    fields = ["requested_at", "amount", "currency", "reason", "status", "made_at", "failure"]
+    readonly_fields = fields
+
+
+@admin.register(Payment)
+class PaymentAdmin(LookOnly, admin.ModelAdmin):
+    list_display = [
+        "timestamp",
+        "amount",
+        "status",
+        "booking_link",
+        "payer_link",
+        "provider_link",
+        "card_label",
+        "needs_authentication",
+        "failure",
+    ]
+    list_filter = ["status", "currency", "needs_authentication", "timestamp"]
+    list_select_related = ["booking", "payer", "provider"]
+    search_fields = ["id", "stripe_payment_intent", "invoice_number", "booking__id", "payer__email", "provider__email"]
+    date_hierarchy = "timestamp"
+    inlines = [RefundInline]
+    fields = [
+        "id",
+        "amount",
+        "given_back",
+        "status",
+        "booking_link",
+        "machine_link",
+        "payer_link",
+        "provider_link",
+        "timestamp",
+        "paid_at",
+        "asked_at",
+        "card_label",
+        "needs_authentication",
+        "failure",
+        "invoice_number",
+        "stripe_payment_intent",
+        "payment_method",
+    ]
+    readonly_fields = fields
+    actions = ["ask_the_processor"]
+    booking_link = linked("booking")
+    machine_link = linked("machine")
+    payer_link = linked("payer")
+    provider_link = linked("provider")
+
+    @admin.display(description="amount", ordering="amount_total")
+    def amount(self, payment: Payment) -> str:
+        return formats.money(payment.amount_total, payment.currency)
+
+    @admin.display(description="given back, or on its way")
+    def given_back(self, payment: Payment) -> str:
+        return formats.money(payment.refunded, payment.currency)
+
+    @admin.action(description="Ask the processor", permissions=["operate"])
+    def ask_the_processor(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
+        def ask(payment: Payment) -> None:
+            synchronise(payment=payment, now=timezone.now())
+
+        for_each(self, request, list(queryset), ask, done="asked after at the processor")
+
+
+@admin.register(Refund)
+class RefundAdmin(LookOnly, admin.ModelAdmin):
+    list_display = [
+        "requested_at",
+        "money",
+        "status",
+        "reason",
+        "payment_link",
+        "booking_link",
+        "requester_link",
+        "attempts",
+        "made_at",
+        "failure",
+    ]
+    list_filter = ["status", "reason", "currency", "requested_at"]
+    list_select_related = ["payment__booking", "requested_by"]
+    search_fields = ["id", "stripe_refund", "payment__stripe_payment_intent", "payment__booking__id"]
+    date_hierarchy = "requested_at"
+    fields = [
+        "id",
+        "money",
+        "status",
+        "reason",
+        "payment_link",
+        "booking_link",
+        "requester_link",
+        "requested_at",
+        "attempts",
+        "next_attempt_at",
+        "made_at",
+        "failure",
+        "stripe_refund",
+    ]
+    readonly_fields = fields
+    payment_link = linked("payment")
+    booking_link = linked("payment__booking")
+    requester_link = linked("requested_by")
+
+    @admin.display(description="amount", ordering="amount")
+    def money(self, refund: Refund) -> str:
+        return formats.money(refund.amount, refund.currency)
+
+
+class ProcessedFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("done", "Processed"), ("waiting", "Waiting"), ("failing", "Tried, not processed")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> QuerySet[WebhookEvent]:
+        if self.value() == "done":
+            return queryset.filter(processed_at__isnull=False)
+        if self.value() == "waiting":
+            return queryset.filter(processed_at=None)
+        return queryset.filter(processed_at=None, attempts__gt=0) if self.value() == "failing" else queryset
+
+
+@admin.register(WebhookEvent)
+class WebhookEventAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ["received_at", "type", "object_id", "processed_at", "attempts", "next_attempt_at", "error"]
+    list_filter = [ProcessedFilter, "type", "received_at"]
+    search_fields = ["event_id", "object_id", "type"]
+    date_hierarchy = "received_at"
+    fields = [
+        "event_id",
+        "type",
+        "object_id",
+        "payment_links",
+        "received_at",
+        "processed_at",
+        "attempts",
+        "next_attempt_at",
+        "error",
+        "payload",
+    ]
+    readonly_fields = fields
+    actions = ["process_again"]
+
+    @admin.display(description="payments")
+    def payment_links(self, event: WebhookEvent) -> SafeString | str:
+        return links_to(Payment.objects.filter(stripe_payment_intent=event.object_id or None))
+
+    @admin.action(description="Process again", permissions=["operate"])
+    def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
+        def again(event: WebhookEvent) -> None:
+            # An event is a hint: the object is fetched anew, so doing it twice does no harm.
+            WebhookEvent.objects.filter(pk=event.pk).update(processed_at=None, next_attempt_at=timezone.now())
+            if not process_event(event_pk=event.pk, now=timezone.now()):
+                event.refresh_from_db()
+                raise MarketplaceError(event.error or "It is being processed at this moment.")
+
+        for_each(self, request, list(queryset), again, done="processed again")
+
+
+@admin.register(StripeCustomer)
+class StripeCustomerAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ["stripe_id", "user_link", "created_at"]
+    list_select_related = ["user"]
+    search_fields = ["stripe_id", "user__email"]
+    date_hierarchy = "created_at"
+    fields = ["stripe_id", "user_link", "created_at"]
+    readonly_fields = fields
+    user_link = linked("user")

@@ -1,0 +1,165 @@
+"""Bookings and what happened to them, as platform administrators see them: looked at, never edited."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+
+from bookings.models import Access, Booking, BookingEvent, DataWipe
+from common import formats
+from common.administration import LookOnly, linked, links_to
+
+
+class Inline(LookOnly, admin.TabularInline):
+    extra = 0
+    show_change_link = True
+
+
+class EventInline(Inline):
+    model = BookingEvent
+    fields = ["at", "what", "detail", "status_before", "status_after", "actor_link"]
+    readonly_fields = fields
+    actor_link = linked("actor")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BookingEvent]:
+        return super().get_queryset(request).select_related("actor")
+
+
+class WipeInline(Inline):
+    model = DataWipe
+    fields = ["timestamp", "method", "status", "evidence_name", "evidence_sha256", "note", "recorder_link"]
+    readonly_fields = fields
+    recorder_link = linked("recorded_by")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DataWipe]:
+        return super().get_queryset(request).select_related("recorded_by")
+
+
+class AccessInline(Inline):
+    model = Access
+    fields = ["command", "host_key_fingerprint", "note", "ready_at"]
+    readonly_fields = fields
+
+
+class StageFilter(admin.SimpleListFilter):
+    title = "stage"
+    parameter_name = "stage"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("unpaid", "Held, not paid"), ("confirmed", "Paid, not begun"), ("wipe", "Waits for its wipe")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+        if self.value() == "unpaid":
+            return queryset.filter(status="pending", paid_at=None)
+        if self.value() == "confirmed":
+            return queryset.filter(status="pending", paid_at__isnull=False)
+        return queryset.filter(wipe_opened_at__isnull=False, wiped_at=None) if self.value() == "wipe" else queryset
+
+
+@admin.register(Booking)
+class BookingAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ["reference", "state", "machine_link", "buyer_link", "provider_link", "start", "end", "price"]
+    list_filter = [StageFilter, "status", "currency", "start"]
+    list_select_related = ["machine__provider", "buyer"]
+    search_fields = ["id", "buyer__email", "buyer__name", "machine__name", "machine__provider__email"]
+    date_hierarchy = "start"
+    inlines = [EventInline, WipeInline, AccessInline]
+    fields = [
+        "id",
+        "state",
+        "status",
+        "machine_link",
+        "listing_link",
+        "buyer_link",
+        "provider_link",
+        "start",
+        "end",
+        "blocked_until",
+        "price",
+        "quote",
+        "payment_links",
+        "cancellation_terms",
+        "created_at",
+        "hold_expires_at",
+        "paid_at",
+        "started_at",
+        "wipe_opened_at",
+        "wiped_at",
+        "completed_at",
+        "canceled_at",
+    ]
+    readonly_fields = fields
+    machine_link = linked("machine")
+    listing_link = linked("listing")
+    buyer_link = linked("buyer")
+    provider_link = linked("machine__provider")
+
+    @admin.display(description="state", ordering="status")
+    def state(self, booking: Booking) -> str:
+        return booking.state_label
+
+    @admin.display(description="price", ordering="price_total")
+    def price(self, booking: Booking) -> str:
+        return formats.money(booking.price_total, booking.currency)
+
+    @admin.display(description="quote")
+    def quote(self, booking: Booking) -> str:
+        return ", ".join(
+            f"{line['quantity']} × {line['unit']} at {formats.money(line['rate'], booking.currency)}"
+            for line in booking.lines()
+        )
+
+    @admin.display(description="payments")
+    def payment_links(self, booking: Booking) -> SafeString | str:
+        return links_to(booking.payments.all())
+
+
+@admin.register(BookingEvent)
+class BookingEventAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ["at", "booking_link", "what", "detail", "status_before", "status_after", "actor_link"]
+    list_filter = ["status_after", "at"]
+    list_select_related = ["booking", "actor"]
+    search_fields = ["what", "detail", "booking__id", "actor__email"]
+    date_hierarchy = "at"
+    fields = ["at", "booking_link", "what", "detail", "status_before", "status_after", "actor_link"]
+    readonly_fields = fields
+    booking_link = linked("booking")
+    actor_link = linked("actor")
+
+
+@admin.register(DataWipe)
+class DataWipeAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ["timestamp", "machine_link", "booking_link", "method", "status", "recorder_link", "recorded_at"]
+    list_filter = ["status", "method", "timestamp"]
+    list_select_related = ["machine", "booking", "recorded_by"]
+    search_fields = ["machine__name", "booking__id", "evidence_sha256", "recorded_by__email"]
+    date_hierarchy = "timestamp"
+    fields = [
+        "machine_link",
+        "booking_link",
+        "method",
+        "status",
+        "timestamp",
+        "evidence_name",
+        "evidence_sha256",
+        "note",
+        "recorder_link",
+        "recorded_at",
+    ]
+    readonly_fields = fields
+    machine_link = linked("machine")
+    booking_link = linked("booking")
+    recorder_link = linked("recorded_by")
+
+
+@admin.register(Access)
+class AccessAdmin(LookOnly, admin.ModelAdmin):
+    list_display = ["command", "booking_link", "host_key_fingerprint", "ready_at"]
+    list_select_related = ["booking"]
+    search_fields = ["host", "username", "booking__id", "host_key_fingerprint"]
+    date_hierarchy = "ready_at"
+    fields = ["booking_link", "command", "host_key_fingerprint", "note", "ready_at"]
+    readonly_fields = fields
+    booking_link = linked("booking")

@@ -1,0 +1,113 @@
+"""What a buyer is owed: never more than was paid, never twice."""
+
+from decimal import Decimal
+from functools import partial
+
+import pytest
+from django.db import transaction
+
+from billing.errors import PaymentError
+from billing.models import Payment, Refund, RefundReason, RefundStatus
+from billing.services.refunds import refund_booking, request_refund
+from bookings.models import Booking
+from bookings.services.cancel import cancel_booking
+from tests.people import DAY, make_paid
+from tests.racing import at_once
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def payment(paid: Booking) -> Payment:
+    """Of 8 EUR."""
+    return Payment.objects.get(booking=paid)
+
+
+@transaction.atomic
+def ask_back(payment: Payment, amount: str, now) -> Refund:
+    return request_refund(
+        payment=payment, amount=Decimal(amount), reason=RefundReason.NOT_DELIVERED, by=None, now=now
+    )
+
+
+@pytest.mark.parametrize("amount", ["8.01", "0", "-1"])
+def test_a_refund_of_more_than_was_paid_or_of_nothing_is_refused(payment, now, amount):
+    with pytest.raises(PaymentError, match="cannot be more than what was paid"):
+        ask_back(payment, amount, now)
+    assert not Refund.objects.exists()
+
+
+def test_refunds_on_their_way_count_as_given_back(payment, now):
+    ask_back(payment, "5", now)
+    with pytest.raises(PaymentError):
+        ask_back(payment, "3.01", now)
+    ask_back(payment, "3", now)
+    payment.refresh_from_db()
+    assert payment.refundable == 0
+
+
+def test_a_refund_that_failed_can_be_asked_for_again(payment, now):
+    refund = ask_back(payment, "8", now)
+    Refund.objects.filter(pk=refund.pk).update(status=RefundStatus.FAILED)
+    assert ask_back(payment, "8", now).status == RefundStatus.REQUESTED
+
+
+def test_nothing_is_refunded_of_a_payment_that_brought_nothing(payment, now):
+    Payment.objects.update(status="failed")
+    with pytest.raises(PaymentError):
+        ask_back(payment, "1", now)
+
+
+def test_a_booking_is_not_refunded_beyond_its_payments(paid, now):
+    with pytest.raises(PaymentError, match="more was to be refunded"):
+        refund_booking(booking=paid, amount=Decimal("9"), reason=RefundReason.NOT_DELIVERED, by=None, now=now)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_refunds_asked_for_at_the_same_moment_never_exceed_what_was_paid(payment, now):
+    results = at_once([partial(ask_back, payment, "3", now)] * 8)
+
+    made = [result for result in results if isinstance(result, Refund)]
+    assert len(made) == 2
+    assert {type(result) for result in results if result not in made} == {PaymentError}
+    assert payment.refundable == Decimal("2.00")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_more_is_refunded_than_was_paid(payment, now, monkeypatch):
+    manager = type(Payment.objects)
+    monkeypatch.setattr(manager, "select_for_update", lambda self, **_: self.get_queryset())
+
+    for _attempt in range(5):
+        at_once([partial(ask_back, payment, "8", now)] * 8)
+        if Refund.objects.count() > 1:
+            break
+        Refund.objects.all().delete()
+
+    assert Refund.objects.count() > 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_buyer_and_provider_cancel_at_the_same_moment_and_one_refund_is_owed(listing, buyer, provider, now):
+    booking = make_paid(listing, buyer, start=now + 2 * DAY, asked=now)
+    results = at_once(
+        partial(cancel_booking, booking_id=booking.pk, by=person, now=now) for person in (buyer, provider) * 3
+    )
+
+    assert all(isinstance(result, Booking) for result in results), results
+    (refund,) = Refund.objects.all()
+    assert refund.amount == booking.price_total
+    assert booking.events.filter(status_after="canceled").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancellation_that_cannot_write_its_refund_does_not_happen(paid, now):
+    """What is owed stands or falls with the cancellation: both are one transaction."""
+    Payment.objects.update(status="failed")
+
+    with pytest.raises(PaymentError):
+        cancel_booking(booking_id=paid.pk, by=paid.buyer, now=now)
+
+    paid.refresh_from_db()
+    assert paid.is_confirmed
+    assert not paid.events.filter(status_after="canceled").exists()
