@@ -28,7 +28,7 @@ class EditUserForm(UserChangeForm):
 
     class Meta:
         model = User
-        fields = "__all__"  # noqa: DJ007 - the fieldsets of the page choose
+        fields = "__all__"
         field_classes: dict[str, type[forms.Field]] = {}
 
 

@@ -44,8 +44,6 @@ def write_mail(
         "paragraphs": paragraphs,
         "action_label": action[0] if action else "",
         "action_url": settings.SITE_URL + action[1] if action else "",
-        "SITE_NAME": settings.SITE_NAME,
-        "SITE_URL": settings.SITE_URL,
     }
     mail = OutgoingMail(
         user=user,

@@ -69,7 +69,7 @@ def free_windows(
     """
     taken = (
         Booking.objects.holding()
-        .filter(machine=machine_id, blocked_until__gt=after, start__lt=until)
+        .filter(machine=machine_id, blocked_until__gt=after, start__lt=until + turnaround)
         .order_by("start")
         .values_list("start", "blocked_until")
     )

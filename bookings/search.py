@@ -8,6 +8,7 @@ from functools import reduce
 from typing import Any
 
 from django.db.models import (
+    Case,
     Count,
     DateTimeField,
     DecimalField,
@@ -18,6 +19,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Value,
+    When,
 )
 from django.db.models.functions import Least
 from django.db.models.lookups import LessThanOrEqual
@@ -33,6 +35,8 @@ from machines.models import GPUModel, Listing, ListingQuerySet, ListingStatus
 
 MONEY = DecimalField(max_digits=14, decimal_places=2)
 HOUR = timedelta(hours=1)
+#: No window begins or ends further away than this.
+FAR = timedelta(days=2 * 366)
 #: The filters that stand beside the results and fold away on a phone.
 FACETS = ("verified", "reliability", "gpu", "cpu", "ram_gb", "disk_gb", "currency", "country")
 
@@ -96,19 +100,23 @@ def search(query: QueryDict, *, now: datetime) -> Search:
 def _wish(cleaned: dict[str, Any], *, now: datetime, ignored: list[str]) -> Wish:
     start, end, days = cleaned.get("start"), cleaned.get("end"), cleaned.get("days")
     length = _hours(float(days) * 24) if days else None
-    if start and end is None and length:
-        end = start + length
-    if start and end:
-        if end <= start:
-            ignored.append("The window: it ends before it starts.")
-        elif start < now - HOUR:
-            ignored.append(f"The window: {when(start)} has passed.")
-        elif end - start > timedelta(days=366):
-            ignored.append("The window: it is longer than a year.")
-        else:
-            return Wish(start=whole_minute(start), end=whole_minute(end))
-        return Wish()
-    if start or end:
+    if any(moment and abs(moment - now) > FAR for moment in (start, end)):
+        ignored.append("The window: it is too far away. Servers can be booked up to a year ahead.")
+        start = end = None
+    elif start or end:
+        if start and end is None and length:
+            end = start + length
+        if start and end:
+            start, end = whole_minute(start), whole_minute(end)
+            if end <= start:
+                ignored.append("The window: it ends before it starts.")
+            elif start < now - HOUR:
+                ignored.append(f"The window: {when(start)} has passed.")
+            elif end - start > timedelta(days=366):
+                ignored.append("The window: it is longer than a year.")
+            else:
+                return Wish(start=start, end=end)
+            return Wish()
         ignored.append("The window: say both when it starts and when it ends, or for how many days.")
     if length:
         within = timedelta(days=float(cleaned.get("within") or WITHIN_DAYS))
@@ -121,55 +129,64 @@ def _hours(hours: float) -> timedelta:
 
 
 def bookable(listings: ListingQuerySet, wish: Wish, *, now: datetime) -> ListingQuerySet:
-    """Only those that the wished window can be booked on: limits kept, and the machine free, turnaround included."""
+    """Only those that the wished window can be booked on: limits kept, and the machine free, turnaround included.
+
+    ``soonest`` is from when on each can be booked at all.
+    """
     if wish.duration is None:
         return listings
-    hours = Decimal(wish.duration / HOUR)
-    listings = listings.filter(min_hours__lte=hours, max_hours__gte=hours)
+    listings = listings.filter(
+        min_hours__lte=wish.duration // HOUR, max_hours__gte=pricing.begun_hours(now, now + wish.duration)
+    ).annotate(soonest=_soonest(now))
     if wish.start and wish.end:
         ahead = (wish.start - now) / timedelta(days=1)
-        return listings.filter(max_ahead_days__gte=max(0, ahead)).filter(
-            ~Exists(_in_the_way(Value(wish.start), wish.end, OuterRef("machine"), OuterRef("machine__turnaround"))),
-            ~Exists(_being_erased(OuterRef("machine"), before=wish.start, now=now)),
+        return listings.filter(
+            ~Exists(_in_the_way(Value(wish.start), Value(wish.end), OuterRef("machine"))),
+            max_ahead_days__gte=max(0, ahead),
+            soonest__lte=max(wish.start, whole_minute(now)),
         )
     assert wish.length is not None
     assert wish.within is not None
-    return listings.filter(has_gap(wish.length, after=now, until=now + wish.within))
+    return listings.filter(has_gap(wish.length, until=whole_minute(now) + wish.within))
 
 
-def has_gap(length: timedelta, *, after: datetime, until: datetime) -> Any:
-    """Whether the outer listing's machine is free for ``length`` somewhere in ``[after, until)``.
+def has_gap(length: timedelta, *, until: datetime) -> Any:
+    """Whether the outer listing's machine is free for ``length`` somewhere in ``[soonest, until)``.
 
-    If there is a gap at all, there is one that begins at ``after`` or where a booking's turnaround ends.
+    If there is a gap at all, there is one that begins at ``soonest`` or where a booking's turnaround ends.
     """
-    first = whole_minute(after)
     at_once = ~Exists(
-        _in_the_way(Value(first), first + length, OuterRef("machine"), OuterRef("machine__turnaround"))
-    ) & ~Exists(_being_erased(OuterRef("machine"), before=first, now=after))
+        _in_the_way(OuterRef("soonest"), _sum(OuterRef("soonest"), Value(length)), OuterRef("machine"))
+    ) & Q(soonest__lte=until - length)
     later = Booking.objects.holding().filter(
         ~Exists(
-            Booking.objects.holding().filter(
-                machine=OuterRef("machine"),
-                start__lt=_sum(OuterRef("blocked_until"), Value(length), OuterRef("machine__turnaround")),
-                blocked_until__gt=OuterRef("blocked_until"),
+            _in_the_way(
+                OuterRef("blocked_until"), _sum(OuterRef("blocked_until"), Value(length)), OuterRef("machine")
             )
         ),
         machine=OuterRef("machine"),
-        blocked_until__gte=first,
+        blocked_until__gte=OuterRef("soonest"),
         blocked_until__lte=until - length,
     )
     return Q(at_once) | Q(Exists(later))
 
 
-def _in_the_way(start: Any, end: datetime, machine: Any, turnaround: Any) -> QuerySet[Booking]:
-    return Booking.objects.holding().filter(machine=machine).overlapping(start, _sum(Value(end), turnaround))
+def _soonest(now: datetime) -> Case:
+    """Now; of a machine in quarantine, one turnaround from now: nobody knows yet when it will be clean.
+
+    The same rule as :func:`bookings.services.request.check_window`.
+    """
+    first = whole_minute(now)
+    in_quarantine = Exists(Booking.objects.awaiting_wipe().filter(machine=OuterRef("machine")))
+    return Case(
+        When(in_quarantine, then=_sum(Value(first), F("machine__turnaround"))),
+        default=Value(first),
+        output_field=DateTimeField(),
+    )
 
 
-def _being_erased(machine: Any, *, before: datetime, now: datetime) -> QuerySet[Booking]:
-    """A machine in quarantine is not offered for the next hour: nobody knows yet when it will be clean."""
-    if before > now + HOUR:
-        return Booking.objects.none()
-    return Booking.objects.awaiting_wipe().filter(machine=machine)
+def _in_the_way(start: Any, end: Any, machine: Any) -> QuerySet[Booking]:
+    return Booking.objects.holding().filter(machine=machine).overlapping(start, _sum(end, F("machine__turnaround")))
 
 
 def _sum(*parts: Any) -> Any:
@@ -208,25 +225,27 @@ def _mix_price(mix: pricing.Mix) -> Any:
 def rows(found: Search, listings: Iterable[Listing], horizon: tuple[datetime, datetime]) -> list[Row]:
     """The results of one page with their calendars: two queries, however many they are."""
     now, listings = found.now, list(listings)
-    calendars = blocks_of([listing.machine_id for listing in listings], *horizon, now=now)
+    until = horizon[1]
+    if found.wish.within and listings:  # a gap is only known to be one when what follows it is in view
+        turnaround = max(listing.machine.turnaround for listing in listings)
+        until = max(until, whole_minute(now) + found.wish.within + turnaround)
+    calendars = blocks_of([listing.machine_id for listing in listings], horizon[0], until, now=now)
     result = []
     for listing in listings:
         taken = calendars[listing.machine_id]
-        start, end = _window_in(taken, listing, found.wish, now=now)
+        start, end = _window_in(taken, listing, found.wish)
         price = getattr(listing, "price", None) if found.duration else None
         result.append(Row(listing, taken, start, end, price))
     return result
 
 
-def _window_in(
-    taken: list[Block], listing: Listing, wish: Wish, *, now: datetime
-) -> tuple[datetime | None, datetime | None]:
+def _window_in(taken: list[Block], listing: Listing, wish: Wish) -> tuple[datetime | None, datetime | None]:
     """The wished window, or for a flexible wish the soonest one that the calendar has room for."""
     if wish.start and wish.end:
         return wish.start, wish.end
     if wish.length is None:
         return None, None
-    candidate = whole_minute(now)
+    candidate = whole_minute(listing.soonest)  # type: ignore[attr-defined]
     for block in taken:
         if candidate + wish.length + listing.machine.turnaround <= block.start:
             break

@@ -138,9 +138,7 @@ class BenchmarkAdmin(LookOnly, admin.ModelAdmin):
         "fp32",
         "cpu_score",
         "disk_read_mb_s",
-        "disk_write_mb_s",
         "network_bandwidth_gbps",
-        "source",
     ]
     list_filter = ["status", "collected_at", "machine__gpu"]
     list_select_related = ["machine__provider", "machine__gpu"]
@@ -177,7 +175,7 @@ class BenchmarkAdmin(LookOnly, admin.ModelAdmin):
             return formats.NOTHING
         if limit is None:
             return f"{formats.tflops(value)}, no data sheet"
-        return f"{formats.tflops(value)} of {formats.tflops(limit)}, {formats.percent(value / limit)}"
+        return f"{formats.percent(value / limit)}, {formats.number(round(value))} of {formats.tflops(limit)}"
 
     @admin.display(description="measured")
     def comparison(self, run: Benchmark) -> SafeString:
@@ -191,9 +189,7 @@ class BenchmarkAdmin(LookOnly, admin.ModelAdmin):
             others = f"{write(low)} – {write(high)}" if low is not None else formats.NOTHING
             label = str(Benchmark._meta.get_field(field).verbose_name)  # type: ignore[union-attr]
             lines.append((label, write(value), write(limit), share, others))
-        body = format_html_join(
-            "", "<tr><th scope=row>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", lines
-        )
+        body = format_html_join("", "<tr><th scope=row>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", lines)
         return format_html(
             "<table><thead><tr><th>Value</th><th>Measured</th><th>Data sheet</th><th>Share of it</th>"
             "<th>{} other approved runs of {}</th></tr></thead><tbody>{}</tbody></table>",

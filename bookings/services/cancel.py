@@ -39,15 +39,10 @@ def cancel_booking(*, booking_id: UUID, by: User, now: datetime, note: str = "")
         raise NotYours("This booking is not yours.")
     if booking.is_canceled:
         return booking
-    if booking.status != BookingStatus.PENDING or (reason == CancelReason.BUYER and _has_begun(booking, now=now)):
+    if booking.status != BookingStatus.PENDING:
         raise BookingError("This booking has started already. It can no longer be canceled.")
     _cancel(booking, reason, by=by, now=now, note=note)
     return booking
-
-
-def _has_begun(booking: Booking, *, now: datetime) -> bool:
-    """Whether only the sweep is missing that starts it: those seconds are no time to cancel in for free."""
-    return Booking.objects.due_to_start(now=now).filter(pk=booking.pk).exists()
 
 
 @transaction.atomic

@@ -60,7 +60,7 @@ def window_taken(
         machine.pk,
         length=end - start,
         turnaround=machine.turnaround,
-        after=max(now, start - timedelta(days=2)),
+        after=max(_soonest_start(listing, now=now), start - timedelta(days=2)),
         until=min(start + timedelta(days=60), now + timedelta(days=listing.max_ahead_days)),
     )
     if not taken:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from uuid import UUID
 
 from django_countries import countries
 
@@ -81,7 +82,7 @@ def _age(run: Benchmark) -> datetime:
     return run.collected_at
 
 
-def _activate(created: dict, updated: dict) -> None:  # type: ignore[type-arg]
+def _activate(created: dict[UUID, datetime], updated: dict[UUID, datetime]) -> None:
     """Put on offer exactly what the rules allow to be."""
     listings = list(
         Listing.objects.select_related("machine__provider").prefetch_related("machine__provider__verifications")

@@ -13,7 +13,7 @@ from billing.models import Refund
 from billing.services import payments, refunds
 from bookings.models import Booking, WipeMethod, WipeStatus
 from bookings.services import cancel, handover, request, run
-from machines.models import Listing
+from machines.models import Listing, MachineKind
 from marketplace.demo import money
 from marketplace.demo.plan import MINUTE, Fate, Offer, Planned
 
@@ -44,7 +44,7 @@ def offers() -> list[Offer]:
         Offer(
             machine=listing.machine.name,
             provider=listing.machine.provider.email,
-            is_cluster=listing.machine.kind == "cluster",
+            is_cluster=listing.machine.kind == MachineKind.CLUSTER,
             turnaround=listing.machine.turnaround,
             min_hours=listing.min_hours,
             max_hours=listing.max_hours,

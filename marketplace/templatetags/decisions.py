@@ -26,7 +26,12 @@ def decisions(user: User) -> list[dict[str, object]]:
             "state=failing",
             True,
         ),
-        ("Mails that could not be sent", OutgoingMail.objects.filter(sent_at=None, attempts__gt=0), "state=failing", True),
+        (
+            "Mails that could not be sent",
+            OutgoingMail.objects.filter(sent_at=None, attempts__gt=0),
+            "state=failing",
+            True,
+        ),
     ]
     return [
         {"words": words, "count": rows.count(), "url": _address(rows.model, query), "is_trouble": is_trouble}

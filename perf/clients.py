@@ -1,0 +1,129 @@
+"""Clients in processes of their own, each with one connection that stays open.
+
+A plain socket instead of an HTTP library: on a machine that serves and asks at the same time, whatever a client
+needs is taken from the server.
+"""
+
+import multiprocessing
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+
+#: How long everybody races for one window before going on to the next.
+WINDOW_SECONDS = 0.5
+START_DELAY = 0.1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What each client asks for, again and again: ``requests[client]``, from the first to the last and round again.
+
+    With ``by_clock`` all clients ask for the same one at the same time, and go on to the next every half second.
+    """
+
+    requests: Sequence[Sequence[bytes]]
+    by_clock: bool = False
+
+
+@dataclass
+class Outcome:
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    statuses: dict[int, int] = field(default_factory=dict)
+
+    def add(self, other: "Outcome") -> None:
+        self.seconds += other.seconds
+        self.latencies += other.latencies
+        for status, count in other.statuses.items():
+            self.statuses[status] = self.statuses.get(status, 0) + count
+
+
+class Clients:
+    """``with Clients(port, 8) as clients: clients.run(job, seconds)``"""
+
+    def __init__(self, port: int, count: int) -> None:
+        self.port, self.count = port, count
+
+    def __enter__(self) -> "Clients":
+        context = multiprocessing.get_context("spawn")
+        self.ends, self.processes = [], []
+        for number in range(self.count):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_client, args=(number, self.port, theirs), daemon=True)
+            process.start()
+            theirs.close()
+            self.ends.append(ours)
+            self.processes.append(process)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for end in self.ends:
+            end.close()
+        for process in self.processes:
+            process.join(5)
+            process.kill()
+
+    def run(self, job: Job, seconds: float) -> Outcome:
+        begin = time.monotonic() + START_DELAY
+        for number, end in enumerate(self.ends):
+            end.send((job.requests[number % len(job.requests)], job.by_clock, begin, seconds))
+        answers = [end.recv() for end in self.ends]
+        outcome = Outcome()
+        for answer in answers:
+            if isinstance(answer, str):
+                raise RuntimeError(answer)
+            outcome.add(answer)
+        outcome.seconds = max(answer.seconds for answer in answers)  # until the last answer was there
+        return outcome
+
+
+def _client(number: int, port: int, orders: Connection) -> None:
+    while True:
+        try:
+            requests, by_clock, begin, seconds = orders.recv()
+        except EOFError:
+            return
+        try:
+            orders.send(_ask(number, port, requests, by_clock, begin, seconds))
+        except OSError as error:
+            orders.send(f"client {number}: {error}")
+
+
+def _ask(number: int, port: int, requests: Sequence[bytes], by_clock: bool, begin: float, seconds: float) -> Outcome:
+    outcome = Outcome()
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        time.sleep(max(0.0, begin - time.monotonic()))
+        asked = number * 7  # not everybody the same page at the same time
+        while (before := time.monotonic()) < begin + seconds:
+            turn = int((before - begin) / WINDOW_SECONDS) if by_clock else asked
+            connection.sendall(requests[turn % len(requests)])
+            status = _answer(connection)
+            outcome.latencies.append(time.monotonic() - before)
+            outcome.statuses[status] = outcome.statuses.get(status, 0) + 1
+            asked += 1
+        outcome.seconds = time.monotonic() - begin
+    return outcome
+
+
+def _answer(connection: socket.socket) -> int:
+    """Read one answer to its end. Returns its status."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        chunk = connection.recv(65536)
+        if not chunk:
+            raise OSError("the server closed the connection")
+        received += chunk
+    head, _, body = received.partition(b"\r\n\r\n")
+    _, _, rest = head.lower().partition(b"content-length:")
+    if not rest:
+        raise OSError(f"an answer without a length: {head[:200]!r}")
+    missing = int(rest.split(b"\r\n", 1)[0]) - len(body)
+    while missing > 0:
+        chunk = connection.recv(min(missing, 1 << 20))
+        if not chunk:
+            raise OSError("the server closed the connection in the middle of an answer")
+        missing -= len(chunk)
+    return int(head[9:12])
