@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import django_stubs_ext
+from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
 django_stubs_ext.monkeypatch()
@@ -141,15 +142,17 @@ ACCOUNT_RATE_LIMITS = {
 
 # Mail ---------------------------------------------------------------------------------------------
 
-EMAIL = env.dj_email_url("EMAIL_URL", "mail-folder://")
 if env.str("EMAIL_URL", ""):
-    EMAIL_BACKEND = EMAIL["EMAIL_BACKEND"]
-    EMAIL_HOST = EMAIL["EMAIL_HOST"]
-    EMAIL_PORT = EMAIL["EMAIL_PORT"]
-    EMAIL_HOST_USER = EMAIL["EMAIL_HOST_USER"]
-    EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_PASSWORD"]
-    EMAIL_USE_TLS = EMAIL["EMAIL_USE_TLS"]
-    EMAIL_USE_SSL = EMAIL["EMAIL_USE_SSL"]
+    _email = env.dj_email_url("EMAIL_URL")
+    if "EMAIL_BACKEND" not in _email:
+        raise ImproperlyConfigured("EMAIL_URL begins with submission:// (TLS on port 587), smtps:// or smtp://.")
+    EMAIL_BACKEND = _email["EMAIL_BACKEND"]
+    EMAIL_HOST = _email["EMAIL_HOST"]
+    EMAIL_PORT = _email["EMAIL_PORT"]
+    EMAIL_HOST_USER = _email["EMAIL_HOST_USER"]
+    EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_PASSWORD"]
+    EMAIL_USE_TLS = _email["EMAIL_USE_TLS"]
+    EMAIL_USE_SSL = _email["EMAIL_USE_SSL"]
     EMAIL_TIMEOUT = 10
 else:
     EMAIL_BACKEND = "marketplace.embedded.mail.FolderBackend"
