@@ -49,28 +49,34 @@ class LocalDateTimeInput(forms.DateTimeInput):
         super().__init__(attrs={"step": 60}, format="%Y-%m-%dT%H:%M")
 
 
+class WholeNumberFilter(django_filters.NumberFilter):  # type: ignore[misc]
+    field_class = forms.IntegerField
+
+
 class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
     """What a listing is. When it is free is :mod:`bookings.search`'s."""
 
     q = django_filters.CharFilter(method="by_words", label="Words", max_length=100)
     gpu = django_filters.MultipleChoiceFilter(field_name="machine__gpu__slug", label="GPU", choices=[])
-    gpu_count = django_filters.NumberFilter(
+    gpu_count = WholeNumberFilter(
         field_name="machine__gpu_count", lookup_expr="gte", label="GPUs at least", min_value=0, max_value=10_000
     )
-    vram_gb = django_filters.NumberFilter(
+    vram_gb = WholeNumberFilter(
         field_name="machine__gpu_memory_gb", lookup_expr="gte", label="Memory each, GB", min_value=0, max_value=100_000
     )
-    ram_gb = django_filters.NumberFilter(
+    ram_gb = WholeNumberFilter(
         field_name="machine__ram_gb", lookup_expr="gte", label="RAM, GB", min_value=0, max_value=10_000_000
     )
     cpu = django_filters.CharFilter(method="by_cpu", label="CPU cores or model", max_length=60)
-    disk_gb = django_filters.NumberFilter(
+    disk_gb = WholeNumberFilter(
         field_name="machine__disk_size_gb", lookup_expr="gte", label="Disk, GB", min_value=0, max_value=100_000_000
     )
     country = django_filters.MultipleChoiceFilter(
         field_name="machine__country", label="Country", choices=list(countries)
     )
-    price_max = django_filters.NumberFilter(method="noted", label="At most", min_value=0, max_value=1_000_000_000)
+    price_max = django_filters.NumberFilter(
+        method="noted", label="At most", min_value=0, max_value=1_000_000_000, decimal_places=2
+    )
     currency = django_filters.ChoiceFilter(choices=Currency.choices, label="Currency", empty_label="any")
     start = django_filters.IsoDateTimeFilter(method="noted", label="Free from", widget=LocalDateTimeInput)
     end = django_filters.IsoDateTimeFilter(method="noted", label="until", widget=LocalDateTimeInput)

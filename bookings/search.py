@@ -141,7 +141,7 @@ def bookable(listings: ListingQuerySet, wish: Wish, *, now: datetime) -> Listing
     if wish.start and wish.end:
         ahead = (wish.start - now) / timedelta(days=1)
         return listings.filter(
-            ~Exists(_in_the_way(Value(wish.start), Value(wish.end), OuterRef("machine"))),
+            ~Exists(_in_the_way(Value(wish.start), Value(wish.end))),
             max_ahead_days__gte=max(0, ahead),
             soonest__lte=max(wish.start, whole_minute(now)),
         )
@@ -155,15 +155,11 @@ def has_gap(length: timedelta, *, until: datetime) -> Any:
 
     If there is a gap at all, there is one that begins at ``soonest`` or where a booking's turnaround ends.
     """
-    at_once = ~Exists(
-        _in_the_way(OuterRef("soonest"), _sum(OuterRef("soonest"), Value(length)), OuterRef("machine"))
-    ) & Q(soonest__lte=until - length)
+    at_once = ~Exists(_in_the_way(OuterRef("soonest"), _sum(OuterRef("soonest"), Value(length)))) & Q(
+        soonest__lte=until - length
+    )
     later = Booking.objects.holding().filter(
-        ~Exists(
-            _in_the_way(
-                OuterRef("blocked_until"), _sum(OuterRef("blocked_until"), Value(length)), OuterRef("machine")
-            )
-        ),
+        ~Exists(_in_the_way(OuterRef("blocked_until"), _sum(OuterRef("blocked_until"), Value(length)))),
         machine=OuterRef("machine"),
         blocked_until__gte=OuterRef("soonest"),
         blocked_until__lte=until - length,
@@ -185,8 +181,13 @@ def _soonest(now: datetime) -> Case:
     )
 
 
-def _in_the_way(start: Any, end: Any, machine: Any) -> QuerySet[Booking]:
-    return Booking.objects.holding().filter(machine=machine).overlapping(start, _sum(end, F("machine__turnaround")))
+def _in_the_way(start: Any, end: Any) -> QuerySet[Booking]:
+    """What holds the outer row's machine in ``[start, end)`` or in the turnaround after it."""
+    return (
+        Booking.objects.holding()
+        .filter(machine=OuterRef("machine"))
+        .overlapping(start, _sum(end, OuterRef("machine__turnaround")))
+    )
 
 
 def _sum(*parts: Any) -> Any:

@@ -15,6 +15,9 @@ from redis.exceptions import RedisError
 
 log = logging.getLogger(__name__)
 
+#: A hint that has waited this long is dropped: the sweep has been by in the meantime.
+STALE_SECONDS = 30
+
 
 def soon(task: str, *args: str) -> None:
     """Ask for the task of this name (``"billing.tasks.make_refund"``) once the running transaction has committed."""
@@ -23,6 +26,6 @@ def soon(task: str, *args: str) -> None:
 
 def _send(task: str, *args: str) -> None:
     try:
-        current_app.send_task(task, args=args, retry=False)
+        current_app.send_task(task, args=args, retry=False, expires=STALE_SECONDS)
     except (OperationalError, RedisError, OSError) as error:
         log.warning("%s waits for its sweep, the broker is away: %s", task, error)

@@ -79,6 +79,9 @@ class MachineForm(forms.ModelForm):
     def clean_gpu_memory_gb(self) -> int:
         return self.cleaned_data["gpu_memory_gb"] or 0
 
+    def validate_constraints(self) -> None:
+        """Left to the services: what is not typed here, the data sheet and the nodes say."""
+
     def facts(self) -> dict[str, Any]:
         """What the services take."""
         return {name: self.cleaned_data[name] for name in self.fields}

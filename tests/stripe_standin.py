@@ -167,7 +167,8 @@ class Wire:
             def do_GET(self) -> None:
                 wire._handle(self)
 
-            do_POST = do_DELETE = do_GET
+            def do_POST(self) -> None:
+                wire._handle(self)
 
             def log_message(self, *_: Any) -> None:
                 pass

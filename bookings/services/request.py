@@ -39,15 +39,18 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         raise BookingError(f"The shortest booking here is {duration(listing.shortest)}.", field="end")
     if end - start > listing.longest:
         raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
-    if (
-        start < now + listing.machine.turnaround
-        and Booking.objects.awaiting_wipe().filter(machine=listing.machine_id).exists()
-    ):
+    if start < _soonest_start(listing.machine, now=now):
         raise BookingError(
             "This server is being erased after the booking before. Choose a start that is "
             f"{duration(listing.machine.turnaround)} away or more.",
             field="start",
         )
+
+
+def _soonest_start(machine: Machine, *, now: datetime) -> datetime:
+    """From when on the machine can be booked at all: one that waits for its wipe is not promised for just now."""
+    waits = Booking.objects.awaiting_wipe().filter(machine=machine).exists()
+    return now + machine.turnaround if waits else now.replace(second=0, microsecond=0)
 
 
 def window_taken(
@@ -60,7 +63,7 @@ def window_taken(
         machine.pk,
         length=end - start,
         turnaround=machine.turnaround,
-        after=max(_soonest_start(listing, now=now), start - timedelta(days=2)),
+        after=max(now, _soonest_start(machine, now=now), start - timedelta(days=2)),
         until=min(start + timedelta(days=60), now + timedelta(days=listing.max_ahead_days)),
     )
     if not taken:

@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.vary import vary_on_headers
 
 from accounts.requests import AuthenticatedRequest
 from bookings import terms
@@ -41,6 +42,7 @@ def booking_list(request: AuthenticatedRequest) -> HttpResponse:
 
 @login_required
 @require_GET
+@vary_on_headers("HX-Request")
 def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """A booking as its buyer or its provider sees it: the command first, then what happens and what it cost."""
     booking = booking_seen_by(request.user, pk)

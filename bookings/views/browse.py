@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
 
 from bookings.filters import SORTS
 from bookings.search import Search, facets, rows, search
@@ -26,6 +27,7 @@ def horizon_of(found: Search) -> tuple[datetime, datetime]:
 
 
 @require_GET
+@vary_on_headers("HX-Request")
 def listing_list(request: HttpRequest) -> HttpResponse:
     """The search form, the facets, and the results with the price of the buyer's window."""
     found = search(request.GET, now=timezone.now())

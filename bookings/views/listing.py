@@ -15,6 +15,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from accounts.requests import AuthenticatedRequest
 from bookings import terms
@@ -49,6 +50,7 @@ def listing_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 
 @require_GET
+@vary_on_headers("HX-Request")
 def listing_quote(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The exact quote for a window, as it is changed: a fragment for the page, or the page itself."""
     listing = _public(pk)

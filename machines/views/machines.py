@@ -52,7 +52,7 @@ def _with_calendar(machines: QuerySet[Machine], *, now: datetime) -> QuerySet[Ma
             "bookings__start",
             filter=Q(bookings__status="pending", bookings__paid_at__isnull=False, bookings__start__gte=now),
         ),
-    )
+    ).order_by("name", "pk")
 
 
 def _foremost(machine: Machine) -> Listing | None:

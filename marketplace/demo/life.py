@@ -5,6 +5,8 @@ import random
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
+from math import ceil
 
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -18,6 +20,8 @@ from marketplace.demo import money
 from marketplace.demo.plan import MINUTE, Fate, Offer, Planned
 
 SECOND = timedelta(seconds=1)
+#: The least that a planned booking costs by the hour, in USD.
+LEAST = Decimal(1)
 
 EVIDENCE = """\
 Made for the demonstration; no machine was touched.
@@ -46,7 +50,8 @@ def offers() -> list[Offer]:
             provider=listing.machine.provider.email,
             is_cluster=listing.machine.kind == MachineKind.CLUSTER,
             turnaround=listing.machine.turnaround,
-            min_hours=listing.min_hours,
+            # Processors take no payment below half a dollar.
+            min_hours=max(listing.min_hours, ceil(LEAST / listing.price_hour)),
             max_hours=listing.max_hours,
             max_ahead_days=listing.max_ahead_days,
         )

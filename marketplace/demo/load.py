@@ -34,7 +34,7 @@ def load_bookings(*, now: datetime, count: int = BOOKINGS) -> Iterator[Booking]:
     """
     admin = User.objects.get(email=people.ADMIN)
     buyers = User.objects.filter(roles__contains=["buyer"]).order_by("email").values_list("email", flat=True)
-    planner = Planner(life.offers(), buyers, now=now)
+    planner = Planner(life.offers(), list(buyers), now=now)
     planner.scenes()
     planner.fill(count)
     with connection.cursor() as cursor:

@@ -298,7 +298,7 @@ def test_a_booking_paid_twice_gives_the_second_payment_back(stripe, held, now):
 
 def test_nobody_pays_for_a_window_that_was_given_back(stripe, held, now, lapsed):
     cancel_lapsed_hold(booking_id=held.pk, now=lapsed)
-    with pytest.raises(PaymentError, match="canceled. Nothing has been charged"):
+    with pytest.raises(PaymentError, match=r"canceled\. Nothing has been charged"):
         pay_by_card(stripe, held, now=lapsed)
     assert stripe.intents(held) == []
 
@@ -399,6 +399,24 @@ def test_a_charge_that_never_arrived_can_be_made_again(stripe, wire, held, now):
     assert payment.status == PaymentStatus.PAID
     assert stripe.charged(held) == [in_cents(held)]
     assert sorted(intent["status"] for intent in stripe.intents(held)) == ["canceled", "succeeded"]
+
+
+@pytest.mark.parametrize("what", ["lose_request", "lose_answer"])
+def test_a_line_that_breaks_before_anything_could_be_taken_lets_the_buyer_try_again_at_once(
+    stripe, wire, held, now, what
+):
+    form = stripe.finish_card_form(held.buyer)
+    wire.on("POST", "/v1/payment_intents", what)
+    with pytest.raises(ProcessorAway):
+        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+    assert Payment.objects.get().status == PaymentStatus.FAILED
+    wire.clear()
+
+    payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+
+    assert stripe.charged(held) == [in_cents(held)]
+    held.refresh_from_db()
+    assert held.is_confirmed
 
 
 def leave_behind(booking: Booking, *, now) -> Payment:

@@ -25,9 +25,7 @@ def payment(paid: Booking) -> Payment:
 
 @transaction.atomic
 def ask_back(payment: Payment, amount: str, now) -> Refund:
-    return request_refund(
-        payment=payment, amount=Decimal(amount), reason=RefundReason.NOT_DELIVERED, by=None, now=now
-    )
+    return request_refund(payment=payment, amount=Decimal(amount), reason=RefundReason.NOT_DELIVERED, by=None, now=now)
 
 
 @pytest.mark.parametrize("amount", ["8.01", "0", "-1"])

@@ -97,6 +97,17 @@ def test_a_booking_kept_waiting_to_its_end_is_canceled_and_refunded_once(listing
     assert refund.amount == booking.price_total
 
 
+def test_a_buyer_who_is_kept_waiting_is_told_once(listing, buyer, other_buyer, now):
+    make_over(listing, buyer, end=now - 2 * HOUR)
+    booking = make_paid(listing, other_buyer, start=now - HOUR, asked=now - 10 * HOUR)
+
+    moved = twice_at_once(bookings_tasks.start_bookings)
+
+    assert sum(moved) == 0
+    assert booking.events.filter(what__startswith="Delayed").count() == 1
+    assert mails(f"booking-delayed:{booking.pk}") == 1
+
+
 def test_a_mail_is_sent_once(buyer, now):
     for number in range(5):
         write_mail(user=buyer, key=f"mail-{number}", subject=f"Mail {number}", paragraphs=["Text."])

@@ -115,7 +115,10 @@ def test_every_webhook_three_times_and_in_reverse_order_has_one_result(stripe, e
 def test_a_late_word_of_failure_never_overwrites_the_money_that_came(stripe, held, now):
     payment = pay_by_card(stripe, held, now=now)
 
-    assert deliver(make_event(stripe, type="payment_intent.payment_failed", object_id=payment.stripe_payment_intent)) == 200
+    assert (
+        deliver(make_event(stripe, type="payment_intent.payment_failed", object_id=payment.stripe_payment_intent))
+        == 200
+    )
     assert tasks.process_webhooks() == 1
 
     payment.refresh_from_db()

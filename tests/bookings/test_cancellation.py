@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.conf import settings
 
 from billing.models import Refund, RefundReason
 from bookings.errors import BookingError, NotYours
@@ -126,14 +127,27 @@ def test_what_has_started_is_not_canceled_any_more(request, cast, now, state, wh
     assert not Refund.objects.exists()
 
 
-@pytest.mark.parametrize("terms", CancellationTerms.values)
-def test_a_buyer_cannot_cancel_for_free_between_the_start_and_the_sweep_that_starts(machine, buyer, now, terms):
-    """The machine is clean, so the booking has begun, whether or not the sweep has come by yet."""
+@pytest.mark.parametrize(("terms", "share"), [("flexible", NOTHING), ("moderate", NOTHING), ("strict", NOTHING)])
+def test_the_seconds_between_the_start_and_its_sweep_are_no_time_to_cancel_for_free(machine, buyer, now, terms, share):
     booking = book(machine, buyer, terms, now)
-    for late in (timedelta(0), SECOND, HOUR):
-        with pytest.raises(BookingError, match="started already"):
-            cancel_booking(booking_id=booking.pk, by=buyer, now=booking.start + late)
-    assert not Refund.objects.exists()
+    at = booking.start + settings.MARKETPLACE_LATE_START - SECOND
+    assert refund_for(booking, by_provider=False, now=at).share == share
+
+    cancel_booking(booking_id=booking.pk, by=buyer, now=at)
+
+    assert owed(booking) == share * booking.price_total
+
+
+@pytest.mark.parametrize("terms", CancellationTerms.values)
+def test_a_start_that_is_overdue_gives_everything_back(machine, buyer, now, terms):
+    """No sweep came by at all: that is our fault, and not the buyer's."""
+    booking = book(machine, buyer, terms, now)
+    at = booking.start + settings.MARKETPLACE_LATE_START
+    assert refund_for(booking, by_provider=False, now=at).share == ALL
+
+    cancel_booking(booking_id=booking.pk, by=buyer, now=at)
+
+    assert owed(booking) == booking.price_total
 
 
 @pytest.mark.parametrize("terms", CancellationTerms.values)

@@ -15,6 +15,7 @@ from bookings.errors import BookingError, PriceChanged, WindowTaken
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
 from bookings.services.request import request_booking
+from bookings.services.run import end_booking
 from machines.models import Listing, ListingStatus
 from tests.people import DAY, HOUR, make_hold, make_listing, make_machine, make_paid, make_running, minute, record_wipe
 
@@ -138,7 +139,9 @@ def test_a_price_that_is_not_the_one_shown_is_refused(listing, buyer, start, now
 
 @pytest.fixture
 def many(provider):
-    return [make_listing(make_machine(provider, f"m{number}")) for number in range(settings.MARKETPLACE_UNPAID_HOLDS + 1)]
+    return [
+        make_listing(make_machine(provider, f"m{number}")) for number in range(settings.MARKETPLACE_UNPAID_HOLDS + 1)
+    ]
 
 
 def test_too_many_unpaid_windows_are_refused_until_one_is_paid_canceled_or_lapsed(many, buyer, start, now):
@@ -187,10 +190,8 @@ def test_touching_windows_do_not_conflict(held, other_buyer, now):
 
 @pytest.mark.parametrize("side", ["before", "after"])
 def test_one_minute_closer_conflicts(held, other_buyer, now, side):
-    if side == "after":
-        start = held.end + TURNAROUND - MINUTE
-    else:
-        start = held.start - TURNAROUND - HOUR + MINUTE
+    starts = {"before": held.start - TURNAROUND - HOUR + MINUTE, "after": held.end + TURNAROUND - MINUTE}
+    start = starts[side]
     with pytest.raises(WindowTaken) as caught:
         ask(held.listing, other_buyer, start, start + HOUR, now)
     assert caught.value.taken == [(held.start, held.blocked_until)]
@@ -244,9 +245,7 @@ def test_nothing_is_offered_that_ends_too_close_to_a_booking_just_past_the_horiz
     length=st.integers(1, 30),
     horizon=st.integers(10, 220),
 )
-@hypothesis_settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@hypothesis_settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_offered_windows_are_free_and_bookable_whatever_is_booked(listing, buyer, now, booked, length, horizon):
     Booking.objects.all().delete()
     now = minute(now)
@@ -293,11 +292,29 @@ def test_a_canceled_hold_frees_its_window(held, other_buyer, now):
     assert make_hold(held.listing, other_buyer, start=held.start, asked=now)
 
 
+def test_a_machine_that_waits_for_its_wipe_is_not_promised_for_just_now(over, other_buyer, now):
+    start = minute(now) + TURNAROUND
+    with pytest.raises(BookingError, match="being erased") as caught:
+        make_hold(over.listing, other_buyer, start=start - MINUTE, asked=now)
+    assert caught.value.field == "start"
+    assert make_hold(over.listing, other_buyer, start=start + MINUTE, asked=now)
+
+
+def test_windows_offered_on_a_machine_that_waits_for_its_wipe_can_be_booked(listing, buyer, other_buyer, member, now):
+    over = make_running(listing, buyer, start=now - 10 * HOUR)
+    assert end_booking(booking_id=over.pk, now=over.end)
+    make_paid(listing, buyer, start=now + 10 * HOUR, asked=now)
+    with pytest.raises(WindowTaken) as caught:
+        make_hold(listing, other_buyer, start=now + 9 * HOUR, asked=now)
+
+    for start, end in caught.value.free:
+        booking = ask(listing, member, start, end, now)
+        Booking.objects.filter(pk=booking.pk).update(status="canceled", canceled_at=now)
+
+
 def test_a_machine_wiped_early_is_free_from_then_on(over, other_buyer, now):
     """The turnaround was set aside for the wipe; what is left of it nobody needs."""
     assert over.blocked_until > now
-    with pytest.raises(WindowTaken):
-        make_hold(over.listing, other_buyer, start=now, asked=now)
     record_wipe(over, now=now)
     assert make_hold(over.listing, other_buyer, start=now, asked=now)
 

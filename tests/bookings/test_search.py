@@ -11,10 +11,10 @@ from django.http import QueryDict
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bookings.filters import Wish
 from bookings.lifecycle import HOLDS_MACHINE, BookingStatus
 from bookings.models import Booking
 from bookings.search import Search, bookable, priced, rows, search
-from bookings.filters import Wish
 from bookings.views.browse import horizon_of
 from common.ids import uuid7
 from machines import pricing
@@ -98,7 +98,6 @@ def zoo(provider, other_provider, administrator, now) -> dict[str, Listing]:
         ({"gpu_count": 1}, {"big", "small"}),
         ({"gpu_count": 8}, {"big"}),
         ({"gpu_count": 9}, set()),
-        ({"gpu_count": "7.5"}, {"big"}),
         ({"vram_gb": 24}, {"big", "small"}),
         ({"vram_gb": 25}, {"big"}),
         ({"ram_gb": 512}, {"big", "plain"}),
@@ -118,10 +117,6 @@ def zoo(provider, other_provider, administrator, now) -> dict[str, Listing]:
 )
 def test_each_parameter_narrows_the_results(zoo, now, asked, expected):
     assert set(names(now, **asked)) == expected
-
-
-def test_a_fraction_of_a_gpu_means_the_next_whole_one(zoo, now):
-    assert set(names(now, gpu_count="1.5")) == {"big"}
 
 
 def test_the_price_limit_is_for_the_whole_window(zoo, now):

@@ -13,6 +13,7 @@ from machines.models import Benchmark, BenchmarkStatus, GPUModel, Listing, Listi
 from machines.services.benchmarks import check_plausible, physical_limits
 from machines.services.listings import missing_for_activation
 from marketplace.demo import inventory, people
+from marketplace.embedded.serve import DEMO_PASSWORD, DEMO_SIGN_INS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo")]
 
@@ -168,6 +169,12 @@ def test_demo_sign_ins_work(rf, email, roles):
 def test_nobody_else_has_a_password():
     with_password = [user.email for user in User.objects.all() if user.has_usable_password()]
     assert sorted(with_password) == sorted([*people.OTHER_SIGN_INS, *people.SIGN_INS_OF_HOSTS.values()])
+
+
+def test_the_sign_ins_are_those_that_are_announced():
+    announced = {f"{name}@example.com" for name in DEMO_SIGN_INS}
+    assert announced == {*people.OTHER_SIGN_INS, *people.SIGN_INS_OF_HOSTS.values()}
+    assert DEMO_PASSWORD == people.PASSWORD
 
 
 def test_both_demo_providers_have_verified_machines_and_others():

@@ -1,0 +1,109 @@
+"""Adding and removing SSH keys: what is accepted, what is refused, and with which words."""
+
+from functools import cache
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from django.urls import reverse
+
+from accounts.models import SSHKey
+
+#: A real one of the dead kind, as ssh-keygen -t dsa made them.
+DSA = "ssh-dss AAAAB3NzaC1kc3MAAACBAKzz old@laptop"
+
+
+@cache
+def public(kind: str = "ed25519", number: int = 0) -> str:
+    key = {
+        "ed25519": ed25519.Ed25519PrivateKey.generate,
+        "ecdsa": lambda: ec.generate_private_key(ec.SECP256R1()),
+        "rsa2048": lambda: rsa.generate_private_key(65537, 2048),
+        "rsa3072": lambda: rsa.generate_private_key(65537, 3072),
+    }[kind]()
+    return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+
+
+@cache
+def private() -> str:
+    key = ed25519.Ed25519PrivateKey.generate()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+@pytest.fixture
+def signed_in(client, buyer):
+    client.force_login(buyer)
+    return client
+
+
+def add(client, text: str, name: str = ""):
+    return client.post(reverse("ssh_key_list"), {"public_key": text, "name": name})
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "ecdsa", "rsa3072"])
+def test_good_keys_are_accepted(signed_in, buyer, kind):
+    assert add(signed_in, f"{public(kind)} bea@laptop\n").status_code == 302
+    key = buyer.ssh_keys.get()
+    assert key.public_key == public(kind)
+    assert key.name == "bea@laptop"
+    page = signed_in.get(reverse("ssh_key_list")).text
+    assert key.fingerprint in page
+
+
+def test_a_key_may_be_given_a_name(signed_in, buyer):
+    add(signed_in, f"{public()} bea@laptop", "Office")
+    assert buyer.ssh_keys.get().name == "Office"
+
+
+REFUSED = {
+    "weak RSA": (lambda: public("rsa2048"), "2048 bits"),
+    "DSA": (lambda: DSA, "DSA keys are too weak"),
+    "private": (private, "This is a private key"),
+    "line breaks": (lambda: f"{public()[:40]}\n{public()[40:]}", "broken into several lines"),
+    "two keys": (lambda: f"{public()}\n{public('ed25519', 1)}", "These are several keys"),
+    "a name alone": (lambda: "laptop", "not an SSH public key"),
+    "cut off": (lambda: public()[:-10], "not a complete SSH public key"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_other_texts_are_refused_at_the_field_and_stay_in_it(signed_in, case):
+    text, words = REFUSED[case][0](), REFUSED[case][1]
+    response = add(signed_in, text, "Office")
+    assert response.status_code == 422
+    assert words in response.context["form"].errors["public_key"][0]
+    assert response.context["form"]["public_key"].value() == text
+    assert "Office" in response.text
+    assert not SSHKey.objects.exists()
+
+
+def test_the_same_key_is_refused_a_second_time(signed_in, buyer):
+    add(signed_in, public())
+    response = add(signed_in, f"{public()} other-comment")
+    assert response.status_code == 422
+    assert "added this key already" in response.text
+    assert buyer.ssh_keys.count() == 1
+
+
+def test_two_people_may_hold_the_same_key(client, signed_in, other_buyer):
+    add(signed_in, public())
+    client.force_login(other_buyer)
+    assert add(client, public()).status_code == 302
+
+
+def test_a_key_is_removed_by_its_owner(signed_in, buyer):
+    add(signed_in, public())
+    url = reverse("ssh_key_delete", args=[buyer.ssh_keys.get().pk])
+    assert signed_in.get(url).status_code == 405
+    assert signed_in.post(url).status_code == 302
+    assert not buyer.ssh_keys.exists()
+    assert signed_in.post(url).status_code == 404
+
+
+def test_nobody_removes_or_sees_another_ones_key(client, signed_in, buyer, other_buyer):
+    add(signed_in, public())
+    key = buyer.ssh_keys.get()
+    client.force_login(other_buyer)
+    assert key.fingerprint not in client.get(reverse("ssh_key_list")).text
+    assert client.post(reverse("ssh_key_delete", args=[key.pk])).status_code == 404
+    assert buyer.ssh_keys.exists()

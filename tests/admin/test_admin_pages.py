@@ -1,0 +1,173 @@
+"""The administration: every page renders for administrators, for nobody else, at a bounded price."""
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from accounts.models import OutgoingMail, SSHKey
+from billing.models import Payment, Refund, RefundReason, StripeCustomer, WebhookEvent
+from bookings.models import Access, Booking, BookingEvent, DataWipe
+from common.ids import uuid7
+from machines.models import Benchmark, GPUModel, Machine, Node
+from tests.people import make_machine
+
+OURS = sorted(
+    (
+        model
+        for model in admin.site._registry
+        if model._meta.app_label in ("accounts", "machines", "bookings", "billing")
+    ),
+    key=lambda model: model._meta.label,
+)
+NAMES = [model._meta.label for model in OURS]
+UNTOUCHABLE = [Booking, BookingEvent, DataWipe, Access, WebhookEvent, Payment, Refund, StripeCustomer, Benchmark]
+
+
+def address(model, page, *args):
+    return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
+
+
+def one_more_of_each(listing, number):
+    """Another machine and what hangs on it."""
+    provider = listing.machine.provider
+    machine = make_machine(provider, f"more-{number}", kind="cluster")
+    Node.objects.create(machine=machine, name="n", cpu_cores=1, ram_gb=1, disk_size_gb=1)
+    Benchmark.objects.create(machine=machine, cpu_score=1)
+    GPUModel.objects.create(slug=f"g{number}", name=f"G {number}", manufacturer="M", memory_gb=1)
+    SSHKey.objects.create(user=provider, name="k", public_key="ssh-ed25519 A", key_type="x", fingerprint=f"f{number}")
+    WebhookEvent.objects.create(event_id=f"evt_{number}", type="payment_intent.succeeded", payload={})
+    OutgoingMail.objects.create(user=provider, key=f"more-{number}", subject="Hello", text="Hello")
+    Payment.objects.filter(status="paid").first().refunds.create(
+        amount="0.01", currency="EUR", reason=RefundReason.PAID_TWICE
+    )
+
+
+@pytest.fixture
+def everything(listing, completed, paid, buyer):
+    StripeCustomer.objects.create(user=buyer, stripe_id="cus_1")
+    one_more_of_each(listing, 1)
+    return listing
+
+
+@pytest.fixture
+def admin_page(client, administrator):
+    client.force_login(administrator)
+    return client
+
+
+def test_every_entity_is_there():
+    for model in (*UNTOUCHABLE, Machine, GPUModel, OutgoingMail, SSHKey):
+        assert model in admin.site._registry
+    assert any(model._meta.label == "account.EmailAddress" for model in admin.site._registry)
+
+
+def test_the_first_page_tells_what_waits(admin_page, everything):
+    page = admin_page.get(reverse("admin:index")).text
+    assert "What needs a decision" in page
+    assert "Benchmarks to decide" in page
+    assert f"{address(Benchmark, 'changelist')}?status__exact=pending" in page
+
+
+@pytest.mark.parametrize("model", OURS, ids=NAMES)
+def test_lists_and_pages_render(admin_page, everything, model):
+    response = admin_page.get(address(model, "changelist"), {"q": "a"})
+    assert response.status_code == 200
+    row = model._default_manager.first()
+    assert row is not None
+    page = admin_page.get(address(model, "change", row.pk))
+    assert page.status_code == 200
+    assert "<script>" not in page.text
+    assert " style=" not in page.text
+
+
+@pytest.mark.parametrize("model", OURS, ids=NAMES)
+def test_filters_work(admin_page, everything, model):
+    for spec in response_filters(admin_page, model):
+        for choice in spec:
+            assert admin_page.get(address(model, "changelist") + choice["query_string"]).status_code == 200
+
+
+def response_filters(client, model):
+    changelist = client.get(address(model, "changelist")).context["cl"]
+    return [list(spec.choices(changelist)) for spec in changelist.filter_specs]
+
+
+@pytest.mark.parametrize("model", OURS, ids=NAMES)
+def test_the_administration_is_for_administrators(client, everything, buyer, provider, stranger, model):
+    for outsider in (None, buyer, provider, stranger):
+        if outsider is not None:
+            client.force_login(outsider)
+        assert client.get(address(model, "changelist")).status_code == 302
+
+
+@pytest.mark.parametrize("model", OURS, ids=NAMES)
+def test_a_list_costs_the_same_however_long(
+    admin_page, everything, model, django_assert_max_num_queries, django_assert_num_queries
+):
+    with django_assert_max_num_queries(25) as few:
+        admin_page.get(address(model, "changelist"))
+    for number in range(2, 7):
+        one_more_of_each(everything, number)
+    with django_assert_max_num_queries(len(few)):
+        admin_page.get(address(model, "changelist"))
+
+
+@pytest.mark.parametrize("model", UNTOUCHABLE)
+def test_history_and_money_are_not_edited(admin_page, everything, model):
+    row = model._default_manager.first()
+    assert admin_page.get(address(model, "add")).status_code == 403
+    assert admin_page.post(address(model, "change", row.pk), {}).status_code == 403
+    assert admin_page.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in admin_page.get(address(model, "changelist")).text
+
+
+def test_state_is_not_typed(admin_page, everything):
+    listing = everything
+    page = admin_page.get(address(type(listing), "change", listing.pk)).text
+    assert 'name="status"' not in page
+    machine_page = admin_page.get(address(Machine, "change", listing.machine.pk)).text
+    assert 'name="verified_benchmark"' not in machine_page
+    assert 'name="reliability"' not in machine_page
+
+
+def test_a_new_user_can_be_added(admin_page, django_user_model):
+    response = admin_page.post(
+        address(django_user_model, "add"),
+        {
+            "email": "made@example.com",
+            "name": "Made",
+            "usable_password": "true",
+            "password1": "a-long-enough-password",
+            "password2": "a-long-enough-password",
+        },
+    )
+    assert response.status_code == 302
+    made = django_user_model.objects.get(email="made@example.com")
+    assert made.check_password("a-long-enough-password")
+    page = admin_page.get(address(django_user_model, "change", made.pk)).text
+    assert "Organizational Administrator" in page
+
+
+def test_roles_are_given_here(admin_page, buyer):
+    page = admin_page.get(address(type(buyer), "change", buyer.pk))
+    data = {
+        name: value
+        for name, value in page.context["adminform"].form.initial.items()
+        if name in ("email", "name", "organization_name", "timezone") and value
+    }
+    data |= {"roles": ["buyer", "organizational_administrator"], "is_active": "on", "country": ""}
+    assert admin_page.post(address(type(buyer), "change", buyer.pk), data).status_code == 302
+    buyer.refresh_from_db()
+    assert buyer.roles == ["buyer", "organizational_administrator"]
+
+
+def test_a_booking_links_to_what_belongs_to_it(admin_page, everything, completed):
+    page = admin_page.get(address(Booking, "change", completed.pk)).text
+    for row in (completed.machine, completed.listing, completed.buyer, completed.payments.get()):
+        assert address(type(row), "change", row.pk) in page
+    assert completed.events.first().what in page
+    assert completed.access.command in page
+
+
+def test_a_row_that_is_not_there_is_no_failure(admin_page, everything):
+    assert admin_page.get(address(Booking, "change", uuid7())).status_code == 302
