@@ -13,17 +13,17 @@ from django.utils.safestring import SafeString
 
 from accounts.models import OutgoingMail, Role, SSHKey, User, Verification
 from accounts.services.verifications import decide_verification
-from common.administration import LookOnly, SaveChanged, decide, linked, links_to
+from common.administration import SaveChanged, ShownAdmin, decide, linked, links_to
 
 
-class NewUserForm(AdminUserCreationForm):
+class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
     class Meta:
         model = User
         fields = ["email", "name"]
         field_classes: dict[str, type[forms.Field]] = {}
 
 
-class EditUserForm(UserChangeForm):
+class EditUserForm(UserChangeForm):  # type: ignore[type-arg]
     roles = forms.MultipleChoiceField(choices=Role.choices, required=False, widget=forms.CheckboxSelectMultiple)
 
     class Meta:
@@ -44,7 +44,7 @@ class RoleFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(SaveChanged, DjangoUserAdmin):
+class UserAdmin(SaveChanged, DjangoUserAdmin):  # type: ignore[type-arg]
     add_form = NewUserForm
     form = EditUserForm
     ordering = ["-signup_date"]
@@ -101,7 +101,7 @@ class UserAdmin(SaveChanged, DjangoUserAdmin):
 
 
 @admin.register(Verification)
-class VerificationAdmin(LookOnly, admin.ModelAdmin):
+class VerificationAdmin(ShownAdmin):
     list_display = [
         "legal_name",
         "user_link",
@@ -128,7 +128,6 @@ class VerificationAdmin(LookOnly, admin.ModelAdmin):
         "decided_at",
         "decider_link",
     ]
-    readonly_fields = fields
     actions = ["approve", "reject"]
     user_link = linked("user")
     decider_link = linked("decided_by")
@@ -150,21 +149,20 @@ class VerificationAdmin(LookOnly, admin.ModelAdmin):
             done="approved" if approve else "rejected",
             columns=["user_link", "kind", "country", "statement", "status"],
             needs_reason=not approve,
-            service=lambda row, reason: decide_verification(
-                verification=row, approve=approve, by=request.user, reason=reason, now=timezone.now()
+            service=lambda row, reason, by: decide_verification(
+                verification=row, approve=approve, by=by, reason=reason, now=timezone.now()
             ),
         )
 
 
 @admin.register(SSHKey)
-class SSHKeyAdmin(LookOnly, admin.ModelAdmin):
+class SSHKeyAdmin(ShownAdmin):
     list_display = ["name", "user_link", "key_type", "fingerprint", "created_at"]
     list_filter = ["key_type", "created_at"]
     list_select_related = ["user"]
     search_fields = ["name", "fingerprint", "user__email"]
     date_hierarchy = "created_at"
     fields = ["name", "user_link", "key_type", "fingerprint", "public_key", "created_at"]
-    readonly_fields = fields
     user_link = linked("user")
 
 
@@ -184,12 +182,11 @@ class SentFilter(admin.SimpleListFilter):
 
 
 @admin.register(OutgoingMail)
-class OutgoingMailAdmin(LookOnly, admin.ModelAdmin):
+class OutgoingMailAdmin(ShownAdmin):
     list_display = ["subject", "user_link", "created_at", "sent_at", "attempts", "next_attempt_at", "error"]
     list_filter = [SentFilter, "created_at"]
     list_select_related = ["user"]
     search_fields = ["subject", "key", "user__email"]
     date_hierarchy = "created_at"
     fields = ["subject", "user_link", "key", "text", "created_at", "sent_at", "attempts", "next_attempt_at", "error"]
-    readonly_fields = fields
     user_link = linked("user")

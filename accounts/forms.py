@@ -37,7 +37,7 @@ def zones() -> list[tuple[str, str]]:
     return [("", "The one of my browser"), *((name, name.replace("_", " ")) for name in ["UTC", *names])]
 
 
-class ProfileForm(forms.ModelForm):
+class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
     """The person as others see them, their clock, and what they come for."""
 
     purposes = forms.MultipleChoiceField(
@@ -74,7 +74,7 @@ class ProfileForm(forms.ModelForm):
         return purposes
 
 
-class VerificationForm(forms.ModelForm):
+class VerificationForm(forms.ModelForm):  # type: ignore[type-arg]
     """Asking an administrator to check who one is."""
 
     kind = forms.ChoiceField(

@@ -26,7 +26,7 @@ def profile(request: AuthenticatedRequest) -> HttpResponse:
     person = User.objects.get(pk=request.user.pk)
     form = ProfileForm(request.POST or None, instance=person)
     if request.method == "POST" and form.is_valid():
-        person.save(update_fields=[name for name in form.changed_data if name in form._meta.fields])
+        person.save(update_fields=[name for name in form.changed_data if name in ProfileForm.Meta.fields])
         set_purposes(user=person, purposes=form.cleaned_data["purposes"])
         messages.success(request, "Your profile is saved.")
         return redirect("profile")

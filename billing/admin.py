@@ -12,20 +12,17 @@ from billing.models import Payment, Refund, StripeCustomer, WebhookEvent
 from billing.services.payments import synchronise
 from billing.services.webhooks import process_event
 from common import formats
-from common.administration import LookOnly, for_each, linked, links_to
+from common.administration import ShownAdmin, ShownInline, for_each, linked, links_to
 from common.errors import MarketplaceError
 
 
-class RefundInline(LookOnly, admin.TabularInline):
+class RefundInline(ShownInline):
     model = Refund
-    extra = 0
-    show_change_link = True
     fields = ["requested_at", "amount", "currency", "reason", "status", "made_at", "failure"]
-    readonly_fields = fields
 
 
 @admin.register(Payment)
-class PaymentAdmin(LookOnly, admin.ModelAdmin):
+class PaymentAdmin(ShownAdmin):
     list_display = [
         "timestamp",
         "amount",
@@ -61,7 +58,6 @@ class PaymentAdmin(LookOnly, admin.ModelAdmin):
         "stripe_payment_intent",
         "payment_method",
     ]
-    readonly_fields = fields
     actions = ["ask_the_processor"]
     booking_link = linked("booking")
     machine_link = linked("machine")
@@ -85,7 +81,7 @@ class PaymentAdmin(LookOnly, admin.ModelAdmin):
 
 
 @admin.register(Refund)
-class RefundAdmin(LookOnly, admin.ModelAdmin):
+class RefundAdmin(ShownAdmin):
     list_display = [
         "requested_at",
         "money",
@@ -117,7 +113,6 @@ class RefundAdmin(LookOnly, admin.ModelAdmin):
         "failure",
         "stripe_refund",
     ]
-    readonly_fields = fields
     payment_link = linked("payment")
     booking_link = linked("payment__booking")
     requester_link = linked("requested_by")
@@ -143,7 +138,7 @@ class ProcessedFilter(admin.SimpleListFilter):
 
 
 @admin.register(WebhookEvent)
-class WebhookEventAdmin(LookOnly, admin.ModelAdmin):
+class WebhookEventAdmin(ShownAdmin):
     list_display = ["received_at", "type", "object_id", "processed_at", "attempts", "next_attempt_at", "error"]
     list_filter = [ProcessedFilter, "type", "received_at"]
     search_fields = ["event_id", "object_id", "type"]
@@ -160,7 +155,6 @@ class WebhookEventAdmin(LookOnly, admin.ModelAdmin):
         "error",
         "payload",
     ]
-    readonly_fields = fields
     actions = ["process_again"]
 
     @admin.display(description="payments")
@@ -180,11 +174,10 @@ class WebhookEventAdmin(LookOnly, admin.ModelAdmin):
 
 
 @admin.register(StripeCustomer)
-class StripeCustomerAdmin(LookOnly, admin.ModelAdmin):
+class StripeCustomerAdmin(ShownAdmin):
     list_display = ["stripe_id", "user_link", "created_at"]
     list_select_related = ["user"]
     search_fields = ["stripe_id", "user__email"]
     date_hierarchy = "created_at"
     fields = ["stripe_id", "user_link", "created_at"]
-    readonly_fields = fields
     user_link = linked("user")

@@ -9,38 +9,30 @@ from django.utils.safestring import SafeString
 
 from bookings.models import Access, Booking, BookingEvent, DataWipe
 from common import formats
-from common.administration import LookOnly, linked, links_to
+from common.administration import ShownAdmin, ShownInline, linked, links_to
 
 
-class Inline(LookOnly, admin.TabularInline):
-    extra = 0
-    show_change_link = True
-
-
-class EventInline(Inline):
+class EventInline(ShownInline):
     model = BookingEvent
     fields = ["at", "what", "detail", "status_before", "status_after", "actor_link"]
-    readonly_fields = fields
     actor_link = linked("actor")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[BookingEvent]:
         return super().get_queryset(request).select_related("actor")
 
 
-class WipeInline(Inline):
+class WipeInline(ShownInline):
     model = DataWipe
     fields = ["timestamp", "method", "status", "evidence_name", "evidence_sha256", "note", "recorder_link"]
-    readonly_fields = fields
     recorder_link = linked("recorded_by")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DataWipe]:
         return super().get_queryset(request).select_related("recorded_by")
 
 
-class AccessInline(Inline):
+class AccessInline(ShownInline):
     model = Access
     fields = ["command", "host_key_fingerprint", "note", "ready_at"]
-    readonly_fields = fields
 
 
 class StageFilter(admin.SimpleListFilter):
@@ -59,7 +51,7 @@ class StageFilter(admin.SimpleListFilter):
 
 
 @admin.register(Booking)
-class BookingAdmin(LookOnly, admin.ModelAdmin):
+class BookingAdmin(ShownAdmin):
     list_display = ["reference", "state", "machine_link", "buyer_link", "provider_link", "start", "end", "price"]
     list_filter = [StageFilter, "status", "currency", "start"]
     list_select_related = ["machine__provider", "buyer"]
@@ -89,8 +81,8 @@ class BookingAdmin(LookOnly, admin.ModelAdmin):
         "wiped_at",
         "completed_at",
         "canceled_at",
+        "delay_told_at",
     ]
-    readonly_fields = fields
     machine_link = linked("machine")
     listing_link = linked("listing")
     buyer_link = linked("buyer")
@@ -117,20 +109,19 @@ class BookingAdmin(LookOnly, admin.ModelAdmin):
 
 
 @admin.register(BookingEvent)
-class BookingEventAdmin(LookOnly, admin.ModelAdmin):
+class BookingEventAdmin(ShownAdmin):
     list_display = ["at", "booking_link", "what", "detail", "status_before", "status_after", "actor_link"]
     list_filter = ["status_after", "at"]
     list_select_related = ["booking", "actor"]
     search_fields = ["what", "detail", "booking__id", "actor__email"]
     date_hierarchy = "at"
     fields = ["at", "booking_link", "what", "detail", "status_before", "status_after", "actor_link"]
-    readonly_fields = fields
     booking_link = linked("booking")
     actor_link = linked("actor")
 
 
 @admin.register(DataWipe)
-class DataWipeAdmin(LookOnly, admin.ModelAdmin):
+class DataWipeAdmin(ShownAdmin):
     list_display = ["timestamp", "machine_link", "booking_link", "method", "status", "recorder_link", "recorded_at"]
     list_filter = ["status", "method", "timestamp"]
     list_select_related = ["machine", "booking", "recorded_by"]
@@ -148,18 +139,16 @@ class DataWipeAdmin(LookOnly, admin.ModelAdmin):
         "recorder_link",
         "recorded_at",
     ]
-    readonly_fields = fields
     machine_link = linked("machine")
     booking_link = linked("booking")
     recorder_link = linked("recorded_by")
 
 
 @admin.register(Access)
-class AccessAdmin(LookOnly, admin.ModelAdmin):
+class AccessAdmin(ShownAdmin):
     list_display = ["command", "booking_link", "host_key_fingerprint", "ready_at"]
     list_select_related = ["booking"]
     search_fields = ["host", "username", "booking__id", "host_key_fingerprint"]
     date_hierarchy = "ready_at"
     fields = ["booking_link", "command", "host_key_fingerprint", "note", "ready_at"]
-    readonly_fields = fields
     booking_link = linked("booking")

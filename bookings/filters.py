@@ -26,6 +26,8 @@ SORTS = [
 #: Within how many days a flexible search looks for a gap, unless it says so itself.
 WITHIN_DAYS = 14
 MOST_DAYS = 90
+#: No window begins or ends further away than this; what does would not survive being written in another time zone.
+FAR = timedelta(days=2 * 366)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,25 @@
 """Forms about windows, access and wipes. Times are entered and shown in the person's own time zone."""
 
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 
-from bookings.filters import LocalDateTimeInput
+from bookings.filters import FAR, LocalDateTimeInput
 from bookings.models import Access, WipeMethod, WipeStatus
+
+
+def not_far_away(moment: datetime) -> None:
+    if abs(moment - timezone.now()) > FAR:
+        raise forms.ValidationError("This date is too far away.")
 
 
 class WindowForm(forms.Form):
     """From when to when. Whether that can be booked is the services' question."""
 
-    start = forms.DateTimeField(label="From", widget=LocalDateTimeInput)
-    end = forms.DateTimeField(label="Until", widget=LocalDateTimeInput)
+    start = forms.DateTimeField(label="From", widget=LocalDateTimeInput, validators=[not_far_away])
+    end = forms.DateTimeField(label="Until", widget=LocalDateTimeInput, validators=[not_far_away])
 
 
 class BookingForm(WindowForm):

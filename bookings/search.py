@@ -27,7 +27,7 @@ from django.http import QueryDict
 from django_countries import countries
 
 from bookings.availability import Block, blocks_of, free_windows, whole_minute
-from bookings.filters import WITHIN_DAYS, ListingFilter, Wish, order, without_nonsense
+from bookings.filters import FAR, WITHIN_DAYS, ListingFilter, Wish, order, without_nonsense
 from bookings.models import Booking
 from common.formats import when
 from machines import pricing
@@ -35,8 +35,6 @@ from machines.models import GPUModel, Listing, ListingQuerySet, ListingStatus
 
 MONEY = DecimalField(max_digits=14, decimal_places=2)
 HOUR = timedelta(hours=1)
-#: No window begins or ends further away than this.
-FAR = timedelta(days=2 * 366)
 #: The filters that stand beside the results and fold away on a phone.
 FACETS = ("verified", "reliability", "gpu", "cpu", "ram_gb", "disk_gb", "currency", "country")
 

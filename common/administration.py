@@ -4,7 +4,7 @@ State is never typed: it changes through actions, which call the same services a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -70,6 +70,7 @@ class LookOnly:
     """Rows that are looked at and never edited. ``operate`` is the permission of actions that call services."""
 
     opts: Any
+    fields: ClassVar[Any]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -82,6 +83,24 @@ class LookOnly:
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields or ()
+
+
+class EditedAdmin(SaveChanged, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that administrators may correct."""
+
+
+class ShownAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that administrators look at."""
+
+
+class ShownInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
+    """The rows that hang on another, with links to their own pages."""
+
+    extra = 0
+    show_change_link = True
 
 
 class ReasonForm(forms.Form):
@@ -97,9 +116,9 @@ def decide(
     done: str,
     columns: Sequence[str],
     needs_reason: bool,
-    service: Callable[[Any, str], object],
+    service: Callable[[Any, str, Any], object],
 ) -> HttpResponse | None:
-    """Ask for a reason on a page of its own, then let ``service(row, reason)`` decide each of the selected rows.
+    """Ask for a reason on a page of its own, then let ``service(row, reason, by)`` decide each of the selected rows.
 
     Args:
         done: what has happened to each, as in "approved".
@@ -110,7 +129,8 @@ def decide(
     form.fields["reason"].required = needs_reason
     form.fields["reason"].help_text = "Whoever asked reads this." + ("" if needs_reason else " May stay empty.")
     if form.is_bound and form.is_valid():
-        for_each(modeladmin, request, chosen, lambda row: service(row, form.cleaned_data["reason"]), done=done)
+        reason = form.cleaned_data["reason"]
+        for_each(modeladmin, request, chosen, lambda row: service(row, reason, request.user), done=done)
         return None
     context = {
         **modeladmin.admin_site.each_context(request),

@@ -10,7 +10,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from common import formats
-from common.administration import LookOnly, SaveChanged, decide, for_each, linked, links_to
+from common.administration import EditedAdmin, ShownAdmin, ShownInline, decide, for_each, linked, links_to
 from machines.models import Benchmark, GPUModel, Listing, Machine, Node
 from machines.services.benchmarks import approve_benchmark, physical_limits, reject_benchmark
 from machines.services.listings import (
@@ -32,26 +32,25 @@ VALUES = {
 
 
 @admin.register(GPUModel)
-class GPUModelAdmin(SaveChanged, admin.ModelAdmin):
+class GPUModelAdmin(EditedAdmin):
     list_display = ["name", "manufacturer", "architecture", "memory_gb", "fp16_tflops", "fp32_tflops", "used_by"]
     list_filter = ["manufacturer", "architecture"]
     search_fields = ["name", "slug", "manufacturer", "architecture"]
     prepopulated_fields = {"slug": ["name"]}
     readonly_fields = ["created_at", "updated_at"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[GPUModel]:
+    def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(machine_count=Count("machines"))
 
     @admin.display(description="machines", ordering="machine_count")
-    def used_by(self, gpu: Any) -> int:
+    def used_by(self, gpu: Any) -> Any:
         return gpu.machine_count
 
 
-class NodeInline(LookOnly, admin.TabularInline):
+class NodeInline(ShownInline):
     model = Node
     fields = ["name", "gpu_count", "cpu_cores", "ram_gb", "disk_size_gb"]
-    readonly_fields = fields
-    extra = 0
+    show_change_link = False
 
 
 class QuarantineFilter(admin.SimpleListFilter):
@@ -68,7 +67,7 @@ class QuarantineFilter(admin.SimpleListFilter):
 
 
 @admin.register(Machine)
-class MachineAdmin(SaveChanged, admin.ModelAdmin):
+class MachineAdmin(EditedAdmin):
     list_display = [
         "name",
         "title",
@@ -126,7 +125,7 @@ class MachineAdmin(SaveChanged, admin.ModelAdmin):
 
 
 @admin.register(Benchmark)
-class BenchmarkAdmin(LookOnly, admin.ModelAdmin):
+class BenchmarkAdmin(ShownAdmin):
     """Every value beside what the GPUs can do by their data sheet, and what others of the model have shown."""
 
     list_display = [
@@ -155,7 +154,6 @@ class BenchmarkAdmin(LookOnly, admin.ModelAdmin):
         "decided_at",
         "decider_link",
     ]
-    readonly_fields = fields
     actions = ["approve", "reject"]
     machine_link = linked("machine")
     provider_link = linked("machine__provider")
@@ -208,9 +206,7 @@ class BenchmarkAdmin(LookOnly, admin.ModelAdmin):
             done="approved",
             columns=COLUMNS,
             needs_reason=False,
-            service=lambda row, reason: approve_benchmark(
-                benchmark=row, by=request.user, now=timezone.now(), reason=reason
-            ),
+            service=lambda row, reason, by: approve_benchmark(benchmark=row, by=by, now=timezone.now(), reason=reason),
         )
 
     @admin.action(description="Reject…", permissions=["operate"])
@@ -223,9 +219,7 @@ class BenchmarkAdmin(LookOnly, admin.ModelAdmin):
             done="rejected",
             columns=COLUMNS,
             needs_reason=True,
-            service=lambda row, reason: reject_benchmark(
-                benchmark=row, by=request.user, now=timezone.now(), reason=reason
-            ),
+            service=lambda row, reason, by: reject_benchmark(benchmark=row, by=by, now=timezone.now(), reason=reason),
         )
 
 
@@ -244,7 +238,7 @@ def _spread(run: Benchmark) -> dict[str, Any]:
 
 
 @admin.register(Listing)
-class ListingAdmin(SaveChanged, admin.ModelAdmin):
+class ListingAdmin(EditedAdmin):
     list_display = [
         "machine_link",
         "provider_link",

@@ -1,7 +1,7 @@
 """Forms of a machine's provider."""
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from common.money import minor_unit
 from machines.models import Benchmark, GPUModel, Listing, Machine, MachineKind, Node
-from machines.services.machines import LOCKED, MEASURED, MOST_NODES, NodeFacts, like, sums
+from machines.services.machines import LOCKED, MEASURED, MOST_NODES, NodeFacts, like
 
 #: The most of one node, far beyond any that exists: their sums still fit into a column.
 MOST_OF_A_NODE = {"gpu_count": 1_000, "cpu_cores": 10_000, "ram_gb": 1_000_000, "disk_size_gb": 10_000_000}
@@ -19,7 +19,7 @@ SUMMED = ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
 BY_HAND = "entered by the provider"
 
 
-class MachineForm(forms.ModelForm):
+class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
     """The facts of a machine. A cluster's counts are its nodes', so it is not asked for them."""
 
     class Meta:
@@ -76,11 +76,15 @@ class MachineForm(forms.ModelForm):
             for name in MEASURED:
                 _lock(self.fields.get(name))
 
-    def clean_gpu_memory_gb(self) -> int:
-        return self.cleaned_data["gpu_memory_gb"] or 0
-
-    def validate_constraints(self) -> None:
-        """Left to the services: what is not typed here, the data sheet and the nodes say."""
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or self.cleaned_data
+        sheet, count = data.get("gpu"), data.get("gpu_count", self.instance.gpu_count)
+        data["gpu_memory_gb"] = data.get("gpu_memory_gb") or (sheet.memory_gb if sheet else 0)
+        if count and not sheet and not data.get("gpu_model"):
+            self.add_error("gpu", "Say which GPUs these are.")
+        if count and not data["gpu_memory_gb"]:
+            self.add_error("gpu_memory_gb", "Say how much memory each GPU has.")
+        return data
 
     def facts(self) -> dict[str, Any]:
         """What the services take."""
@@ -94,7 +98,7 @@ def _lock(field: forms.Field | None) -> None:
         field.help_text = LOCKED
 
 
-class NodeForm(forms.ModelForm):
+class NodeForm(forms.ModelForm):  # type: ignore[type-arg]
     """One node of a cluster, or several alike."""
 
     quantity = forms.IntegerField(label="How many alike", initial=1, min_value=1, max_value=MOST_NODES)
@@ -113,7 +117,7 @@ class NodeForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        longest = Node._meta.get_field("name").max_length - ROOM_FOR_NUMBER
+        longest = (Node._meta.get_field("name").max_length or 0) - ROOM_FOR_NUMBER
         if (data.get("quantity") or 1) > 1 and len(data.get("name", "")) > longest:
             self.add_error("name", f"With a number behind it, it may have {longest} signs.")
         return data
@@ -123,14 +127,15 @@ class NodeForm(forms.ModelForm):
         return like(NodeFacts(**values), self.cleaned_data["quantity"])
 
 
-class BaseNodeFormSet(BaseFormSet):
+class BaseNodeFormSet(BaseFormSet):  # type: ignore[type-arg]
     """The nodes of a cluster. Blank rows are left out; a row that is to be removed is too."""
 
     deletion_widget = forms.CheckboxInput
 
-    def __init__(self, *args: Any, existing: int, **kwargs: Any) -> None:
-        self.existing = existing
-        super().__init__(*args, **kwargs)
+    def __init__(self, data: Any = None, *, initial: list[Any], existing: int, rows: int) -> None:
+        """``existing``: the first so many are there already. ``rows``: how many blank ones to offer."""
+        self.existing, self.extra = existing, rows
+        super().__init__(data, initial=initial, prefix="nodes")
 
     def add_fields(self, form: forms.Form, index: int | None) -> None:
         super().add_fields(form, index)
@@ -149,27 +154,22 @@ class BaseNodeFormSet(BaseFormSet):
         if not self.nodes():
             raise forms.ValidationError("A cluster has at least one node. Describe the first one.")
 
-    def totals(self) -> dict[str, int]:
-        """The sums of what is there, for the page; nothing until it is valid."""
-        return sums(self.nodes()) if self.is_bound and self.is_valid() else {}
 
-
-def node_formset(*args: Any, rows: int, **kwargs: Any) -> BaseNodeFormSet:
-    """``existing``: the first so many are there already. ``rows``: how many blank ones to offer beside ``initial``."""
-    factory = formset_factory(
+NodeFormSet: type[BaseNodeFormSet] = cast(
+    "type[BaseNodeFormSet]",
+    formset_factory(
         NodeForm,
         formset=BaseNodeFormSet,
-        extra=rows,
         can_delete=True,
         can_delete_extra=False,
         max_num=MOST_NODES,
         absolute_max=MOST_NODES,
         validate_max=True,
-    )
-    return factory(*args, prefix="nodes", **kwargs)
+    ),
+)
 
 
-class BenchmarkForm(forms.ModelForm):
+class BenchmarkForm(forms.ModelForm):  # type: ignore[type-arg]
     """A run that was measured by hand. What was not measured stays empty."""
 
     VALUES = (
@@ -183,7 +183,7 @@ class BenchmarkForm(forms.ModelForm):
 
     tool = forms.CharField(
         label="What measured it",
-        max_length=Benchmark._meta.get_field("source").max_length - len(BY_HAND) - 2,
+        max_length=(Benchmark._meta.get_field("source").max_length or 0) - len(BY_HAND) - 2,
         help_text="The tools with their versions, as in “PyTorch 2.9 matmul, fio 3.36, iperf3 3.16”.",
     )
 
@@ -232,7 +232,7 @@ class BenchmarkForm(forms.ModelForm):
         return f"{BY_HAND}: {self.cleaned_data['tool']}"
 
 
-class ListingForm(forms.ModelForm):
+class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
     """An offer: prices, limits and terms."""
 
     class Meta:

@@ -149,7 +149,8 @@ class Wire:
     """A proxy in front of the processor. ``on(method, path, what)`` says what happens to matching requests.
 
     *lose_request*: it never arrives, and the connection breaks. *lose_answer*: the processor does it, and the
-    connection breaks; asked again, it breaks without being passed on. *hold_request* and *hold_answer* keep the
+    connection breaks; asked again, it breaks without being passed on. *lose_answer_once*: asked again, it
+    passes. *hold_request* and *hold_answer* keep the
     asker waiting until the test is over; ``held`` is set when that begins.
     """
 
@@ -206,8 +207,8 @@ class Wire:
         headers = {name: value for name, value in asker.headers.items() if name.lower() not in ("host", "connection")}
         answer = requests.request(asker.command, self.target + asker.path, data=body, headers=headers, timeout=30)
         self.passed.append(f"{asker.command} {path}")
-        if what == "lose_answer" and rule:
-            self._rules[rule] = "lose_request"
+        if what in ("lose_answer", "lose_answer_once") and rule:
+            self._rules[rule] = "lose_request" if what == "lose_answer" else ""
             self._break(asker)
             return
         if what == "hold_answer":

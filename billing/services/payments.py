@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from billing import gateway
-from billing.errors import CardDeclined, PaymentError, ProcessorAway
+from billing.errors import CardDeclined, PaymentError, ProcessorAway, ProcessorRefused
 from billing.gateway import Card, Intent
 from billing.models import Payment, PaymentStatus, RefundReason, StripeCustomer
 from billing.services.refunds import request_refund
@@ -83,6 +83,12 @@ def pay(*, booking: Booking, payer: User, setup_intent: str, now: datetime) -> P
         # Ask rather than believe: the words go to the buyer, the truth comes from the processor.
         synchronise(payment=payment, now=now, failure=declined.message)
         raise
+    except ProcessorRefused:
+        # Perhaps it is the library's second try that was refused, because the first one did it.
+        payment = synchronise(payment=payment, now=now)
+        if payment.status != PaymentStatus.PAID:
+            raise
+        return payment
     return apply(intent, now=now) or payment
 
 

@@ -51,18 +51,21 @@ def request_refund(*, payment: Payment, amount: Decimal, reason: str, by: User |
 def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User | None, now: datetime) -> list[Refund]:
     """Owe the buyer ``amount`` of what the booking's payments hold, newest first.
 
+    What has been given back before, for whatever reason, counts: less is left then, and that is owed.
+
     Raises:
-        PaymentError: the payments do not hold that much.
+        PaymentError: that much was never paid.
     """
     refunds = []
     left = amount
-    for payment in Payment.objects.paid().filter(booking=booking).order_by("-paid_at").prefetch_related("refunds"):
+    paid = list(Payment.objects.paid().filter(booking=booking).order_by("-paid_at").prefetch_related("refunds"))
+    if amount > sum(payment.amount_total for payment in paid):
+        raise PaymentError(f"{amount} {booking.currency} was to be refunded, which is more than was paid.")
+    for payment in paid:
         part = min(left, payment.refundable)
         if part > 0:
             refunds.append(request_refund(payment=payment, amount=part, reason=reason, by=by, now=now))
             left -= part
-    if left > 0:
-        raise PaymentError(f"{left} {booking.currency} more was to be refunded than was paid.")
     return refunds
 
 

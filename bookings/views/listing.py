@@ -182,16 +182,17 @@ def _quote(
         "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
     }  # fmt: skip
     if form.is_bound:
-        if form.is_valid():
-            start, end = form.cleaned_data["start"], form.cleaned_data["end"]
-        else:
+        form.is_valid()
+        asked = WindowForm(form.data)  # a form of its own: a refusal at a field has taken its value out of the other
+        if not asked.is_valid():
             return context
+        start, end = asked.cleaned_data["start"], asked.cleaned_data["end"]
     else:
         start, end = form.initial["start"], form.initial["end"]
     start, end = whole_minute(start), whole_minute(end)
     try:
         check_window(listing, start, end, now=now)
-        if not form.errors and (taken := clashes(listing, start, end, now=now)):
+        if taken := clashes(listing, start, end, now=now):
             raise taken
     except WindowTaken as error:
         context["instead"] = error.free

@@ -16,7 +16,7 @@ from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from accounts.services.roles import become_provider as take_on_provider
 from common.errors import MarketplaceError
-from machines.forms import BaseNodeFormSet, MachineForm, node_formset
+from machines.forms import BaseNodeFormSet, MachineForm, NodeFormSet
 from machines.loading import machine_of
 from machines.models import Listing, ListingStatus, Machine, MachineKind
 from machines.services.benchmarks import physical_limits
@@ -171,11 +171,11 @@ def _forms(request: HttpRequest, machine: Machine) -> tuple[MachineForm, BaseNod
         # What was typed stays; nothing is judged yet.
         form = MachineForm(instance=machine, initial=_typed(request.POST), kind=kind)
         typed = [row for row in _typed_rows(request.POST) if row["name"]]
-        return form, node_formset(initial=typed, existing=len(before), rows=ROWS) if is_cluster else None
+        return form, NodeFormSet(initial=typed, existing=len(before), rows=ROWS) if is_cluster else None
     data = request.POST if request.method == "POST" else None
     form = MachineForm(data, instance=machine, kind=kind)
     rows = 1 if before else ROWS
-    return form, node_formset(data, initial=before, existing=len(before), rows=rows) if is_cluster else None
+    return form, NodeFormSet(data, initial=before, existing=len(before), rows=rows) if is_cluster else None
 
 
 def _wants_rows(request: HttpRequest) -> bool:
@@ -204,6 +204,5 @@ def _say(error: MarketplaceError, form: MachineForm, nodes: BaseNodeFormSet | No
         form.add_error(error.field, error.message)
     elif nodes is not None and error.field:
         nodes.non_form_errors().append(error.message)
-        form.add_error(None, error.message)
     else:
         form.add_error(None, error.message)

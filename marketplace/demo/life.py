@@ -81,15 +81,15 @@ class Life:
         listing, buyer = self.listings[planned.machine], self.buyers[planned.buyer]
         asked = planned.asked + draw.randrange(60) * SECOND
         booking = request.request_booking(listing=listing, buyer=buyer, start=planned.start, end=planned.end, now=asked)
-        sweep_mails(asked)
+        sweep_mails(booking, asked)
         if planned.fate == Fate.NOT_PAID:
             lapsed = booking.hold_expires_at + 4 * SECOND
             _must(cancel.cancel_lapsed_hold(booking_id=booking.pk, now=lapsed), booking)
-            sweep_mails(lapsed)
+            sweep_mails(booking, lapsed)
             return booking
         paid = asked + draw.randrange(60, 360) * SECOND
         money.pay(booking=booking, payer=buyer, customer=self._customer(buyer), now=paid)
-        sweep_mails(paid)
+        sweep_mails(booking, paid)
         self.steps[planned.fate](booking, planned)
         return booking
 
@@ -102,15 +102,15 @@ class Life:
         assert planned.canceled is not None
         by = booking.buyer if planned.fate == Fate.CANCELED_BY_BUYER else booking.machine.provider
         cancel.cancel_booking(booking_id=booking.pk, by=by, now=planned.canceled)
-        sweep_mails(planned.canceled)
+        sweep_mails(booking, planned.canceled)
         made = planned.canceled + 20 * SECOND
         for pk in list(Refund.objects.filter(payment__booking=booking).values_list("pk", flat=True)):
             _must(refunds.make_refund(refund_id=pk, now=made), booking)
-        sweep_mails(made)
+        sweep_mails(booking, made)
 
     def _start(self, booking: Booking, planned: Planned) -> None:
         _must(run.start_booking(booking_id=booking.pk, now=planned.start + 3 * SECOND), booking)
-        sweep_mails(planned.start + 3 * SECOND)
+        sweep_mails(booking, planned.start + 3 * SECOND)
 
     def _hand_over_and_start(self, booking: Booking, planned: Planned) -> None:
         """Access is entered half an hour before the start, or soon after it."""
@@ -133,12 +133,12 @@ class Life:
             access_note="",
             now=at,
         )
-        sweep_mails(at)
+        sweep_mails(booking, at)
 
     def _end(self, booking: Booking, planned: Planned) -> None:
         self._hand_over_and_start(booking, planned)
         _must(run.end_booking(booking_id=booking.pk, now=planned.end + 4 * SECOND), booking)
-        sweep_mails(planned.end + 4 * SECOND)
+        sweep_mails(booking, planned.end + 4 * SECOND)
 
     def _complete(self, booking: Booking, planned: Planned) -> None:
         """Erased in two goes, within the turnaround."""
@@ -156,7 +156,7 @@ class Life:
                 wipe_note="",
                 now=at + 2 * MINUTE,
             )
-            sweep_mails(at + 2 * MINUTE)
+            sweep_mails(booking, at + 2 * MINUTE)
 
 
 def live(plan: list[list[Planned]]) -> Iterator[Booking]:
@@ -169,9 +169,11 @@ def live(plan: list[list[Planned]]) -> Iterator[Booking]:
                 yield life.through(planned)
 
 
-def sweep_mails(at: datetime) -> None:
-    """Mark what was just written as sent then: these people do not exist."""
-    OutgoingMail.objects.filter(sent_at=None).update(created_at=at, next_attempt_at=at, sent_at=at, attempts=1)
+def sweep_mails(booking: Booking, at: datetime) -> None:
+    """Mark what was just written to the booking's people as sent then: most of them do not exist."""
+    OutgoingMail.objects.filter(sent_at=None, user__in=[booking.buyer_id, booking.machine.provider_id]).update(
+        created_at=at, next_attempt_at=at, sent_at=at, attempts=1
+    )
 
 
 def _account(booking: Booking) -> str:

@@ -13,7 +13,7 @@ from marketplace.demo.plan import Planner
 from marketplace.demo.progress import BEGUN, FINISHED, note
 
 #: Bookings beside the scenes of the demo sign-ins.
-BOOKINGS = 250
+BOOKINGS = 230
 
 
 @transaction.atomic

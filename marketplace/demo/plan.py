@@ -18,7 +18,7 @@ MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 #: Between two bookings of a machine; longer than the turnaround, apart from the first, which touches.
 GAPS = [30 * MINUTE, HOUR, 3 * HOUR, 9 * HOUR, DAY, 2 * DAY, 5 * DAY]
 LENGTHS = [2, 4, 8, 12, 24, 24, 36, 48, 72, 120, 168]
-LONGEST_CHAIN = 5
+LONGEST_CHAIN = 3
 #: Nothing starts or ends this close to now, so that the sweeps find nothing to do right after loading.
 QUIET = HOUR
 
@@ -141,9 +141,9 @@ class Planner:
         self._add(offer, buyer, begins, ends, fate, lead=lead, canceled=when)
 
     def _chain(self, offer: Offer, *, most: int) -> int:
-        """Bookings one after the other on one machine, from some weeks ago on. Returns how many there are."""
+        """Bookings one after the other on one machine, from some days ago on. Returns how many there are."""
         added = 0
-        start = self.hour - self.draw.randint(1, 32 * 24) * HOUR
+        start = self.hour - self.draw.randint(1, 7 * 24) * HOUR
         while added < most and start < self.now + 24 * DAY:
             hours = self.draw.choice(LENGTHS)
             end = start + max(offer.min_hours, min(hours, offer.max_hours)) * HOUR

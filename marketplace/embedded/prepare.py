@@ -7,9 +7,8 @@ from pathlib import Path
 
 import django
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.contrib.staticfiles.finders import get_finders
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 
 
 def main() -> None:
@@ -42,8 +41,10 @@ def _sources() -> str:
 
 
 def load_demo() -> None:
-    """Fill an empty database with people and machines to try things with; never one that has users."""
-    if "load_demo" in get_commands() and not get_user_model()._default_manager.exists():
+    """Fill an empty database with people and machines to try things with, or finish what was begun."""
+    from marketplace.demo import progress  # needs the applications, which main() has just loaded
+
+    if progress.wanted():
         call_command("load_demo")
 
 

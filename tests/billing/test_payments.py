@@ -371,6 +371,15 @@ def test_a_charge_whose_answer_was_lost_is_found_and_never_made_twice(stripe, wi
     assert stripe.charged(held) == [in_cents(held)]
 
 
+def test_a_lost_answer_that_the_second_try_makes_up_for_is_a_payment(stripe, wire, held, now):
+    """The library asks again by itself; a processor that has done it refuses that, and is asked what is true."""
+    wire.on("POST", "/confirm", "lose_answer_once")
+    assert pay_by_card(stripe, held, now=now).status == PaymentStatus.PAID
+    held.refresh_from_db()
+    assert held.is_confirmed
+    assert stripe.charged(held) == [in_cents(held)]
+
+
 def test_a_charge_whose_answer_was_lost_is_found_by_the_sweep(stripe, wire, held, now):
     wire.on("POST", "/confirm", "lose_answer")
     with pytest.raises(ProcessorAway):
@@ -484,3 +493,33 @@ def test_paying_and_canceling_at_the_same_moment_never_keeps_money_for_nothing(s
     assert held.is_canceled
     assert sum(stripe.charged(held)) == sum(stripe.refunded(held))
     assert not Payment.objects.incomplete().exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_webhook_sweep_and_browser_at_the_same_moment_confirm_once(stripe, held, now):
+    payment = pay_by_card(stripe, held, now=now, number=NEEDS_AUTHENTICATION)
+    stripe.authenticate(payment, success=True)
+
+    results = at_once([partial(payments.synchronise, payment=payment, now=now)] * 6)
+
+    assert [result.status for result in results] == [PaymentStatus.PAID] * 6
+    assert timeline(held) == ["Asked for", "Paid and confirmed"]
+    assert not Refund.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_money_and_the_end_of_the_hold_at_the_same_moment_have_one_of_two_outcomes(stripe, held, now, lapsed):
+    """Either the booking is confirmed and the money kept, or it is canceled and the money goes back."""
+    payment = pay_by_card(stripe, held, now=now, number=NEEDS_AUTHENTICATION)
+    stripe.authenticate(payment, success=True)
+
+    at_once(
+        [
+            partial(payments.synchronise, payment=payment, now=lapsed),
+            partial(cancel_lapsed_hold, booking_id=held.pk, now=lapsed),
+        ]
+    )
+
+    held.refresh_from_db()
+    owed = [refund.amount for refund in Refund.objects.all()]
+    assert (held.is_confirmed, owed) in [(True, []), (False, [held.price_total])]

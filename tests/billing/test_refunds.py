@@ -11,7 +11,8 @@ from billing.models import Payment, Refund, RefundReason, RefundStatus
 from billing.services.refunds import refund_booking, request_refund
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
-from tests.people import DAY, make_paid
+from bookings.services.run import end_booking
+from tests.people import DAY, HOUR, make_paid, make_running
 from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
@@ -57,8 +58,26 @@ def test_nothing_is_refunded_of_a_payment_that_brought_nothing(payment, now):
 
 
 def test_a_booking_is_not_refunded_beyond_its_payments(paid, now):
-    with pytest.raises(PaymentError, match="more was to be refunded"):
+    with pytest.raises(PaymentError, match="more than was paid"):
         refund_booking(booking=paid, amount=Decimal("9"), reason=RefundReason.NOT_DELIVERED, by=None, now=now)
+
+
+def test_a_booking_of_which_some_was_given_back_before_can_still_be_canceled(payment, paid, now):
+    """What is left goes back; it is no reason to refuse, and never more than was paid."""
+    ask_back(payment, "3", now)
+
+    cancel_booking(booking_id=paid.pk, by=paid.buyer, now=now)
+
+    assert sorted(Refund.objects.values_list("amount", flat=True)) == [Decimal("3.00"), Decimal("5.00")]
+
+
+def test_a_machine_never_handed_over_is_released_though_some_was_given_back_before(listing, buyer, now):
+    booking = make_running(listing, buyer, start=now - 5 * HOUR, access=False)
+    ask_back(booking.payments.get(), "3", now)
+
+    assert end_booking(booking_id=booking.pk, now=now)
+
+    assert sorted(Refund.objects.values_list("amount", flat=True)) == [Decimal("3.00"), Decimal("5.00")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -76,7 +95,7 @@ def test_without_the_lock_more_is_refunded_than_was_paid(payment, now, monkeypat
     manager = type(Payment.objects)
     monkeypatch.setattr(manager, "select_for_update", lambda self, **_: self.get_queryset())
 
-    for _attempt in range(5):
+    for _attempt in range(10):
         at_once([partial(ask_back, payment, "8", now)] * 8)
         if Refund.objects.count() > 1:
             break

@@ -16,7 +16,7 @@ from machines.models import Listing, ListingStatus
 from tests.bookings.test_browse_page import NONSENSE, encoded
 from tests.people import DAY, HOUR, make_hold, make_listing, make_machine, make_over, make_paid
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.django_db
 
 MINUTE = timedelta(minutes=1)
 HTMX = {"HX-Request": "true"}
@@ -119,7 +119,7 @@ def test_a_window_that_is_none_is_said_at_both_fields(client, url, asked):
     assert response.context["quote"] is None
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(start=NONSENSE, end=NONSENSE)
 @example(start="0001-01-01T00:00", end="9999-12-31T23:59")
 @example(start="9999-12-31T23:59:59", end="9999-12-31T23:59:59.999")
@@ -134,7 +134,8 @@ def test_no_window_breaks_the_page(client, url, start, end):
             assert client.get(f"{path}?{asked}", headers=HTMX).status_code == 200
         assert time.monotonic() - began < 4  # a quote for ten thousand years would take half a minute
     with transaction.atomic():
-        assert client.post(f"{url}book/", {"start": start, "end": end}).status_code == 302
+        form = "application/x-www-form-urlencoded"
+        assert client.post(f"{url}book/", asked, content_type=form).status_code == 302
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Pacific/Niue"])
@@ -263,7 +264,7 @@ def test_a_window_that_was_taken_meanwhile_offers_others_of_which_one_click_take
         assert booked.status_code == 302, booked.content.decode()
         booking = Booking.objects.latest("created_at")
         assert booking.end - booking.start == 4 * HOUR
-        booking.delete() if False else Booking.objects.filter(pk=booking.pk).update(status="canceled", canceled_at=now)
+        Booking.objects.filter(pk=booking.pk).update(status="canceled", canceled_at=now)
 
 
 def test_the_alternatives_can_be_taken_while_the_machine_is_being_erased(client, url, listing, buyer, other_buyer, now):

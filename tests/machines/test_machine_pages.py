@@ -299,7 +299,7 @@ def test_a_measured_cluster_keeps_its_number_of_gpus(client, cluster, sheet, adm
         reverse("machine_edit", args=[cluster.pk]), with_nodes(FACTS | {"gpu": str(sheet.pk)}, *rows, initial=1)
     )
     assert response.status_code == 422
-    assert "so they stay as they are" in response.context["form"].non_field_errors()[0]
+    assert "so they stay as they are" in response.context["nodes"].non_form_errors()[0]
     cluster.refresh_from_db()
     assert cluster.gpu_count == 24
     assert cluster.nodes.count() == 3
