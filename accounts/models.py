@@ -80,7 +80,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         constraints = [models.CheckConstraint(condition=Q(roles__contained_by=Role.values), name="users_roles_known")]
 
     def __str__(self) -> str:
-        return self.email
+        return str(self.email)
 
     @property
     def public_name(self) -> str:
