@@ -10,7 +10,8 @@ from django.utils.safestring import SafeString
 
 from billing.models import Payment, Refund, StripeCustomer, WebhookEvent
 from billing.services.payments import synchronise
-from billing.services.webhooks import process_event
+from billing.services.refunds import ask_again
+from billing.services.webhooks import replay_event
 from common import formats
 from common.administration import ShownAdmin, ShownInline, for_each, linked, links_to
 from common.errors import MarketplaceError
@@ -113,9 +114,17 @@ class RefundAdmin(ShownAdmin):
         "failure",
         "stripe_refund",
     ]
+    actions = ["ask_again"]
     payment_link = linked("payment")
     booking_link = linked("payment__booking")
     requester_link = linked("requested_by")
+
+    @admin.action(description="Ask again for those that failed", permissions=["operate"])
+    def ask_again(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:
+        def again(refund: Refund) -> None:
+            ask_again(refund=refund, by=request.user, now=timezone.now())  # type: ignore[arg-type]
+
+        for_each(self, request, list(queryset), again, done="asked for again")
 
     @admin.display(description="amount", ordering="amount")
     def money(self, refund: Refund) -> str:
@@ -164,9 +173,7 @@ class WebhookEventAdmin(ShownAdmin):
     @admin.action(description="Process again", permissions=["operate"])
     def process_again(self, request: HttpRequest, queryset: QuerySet[WebhookEvent]) -> None:
         def again(event: WebhookEvent) -> None:
-            # An event is a hint: the object is fetched anew, so doing it twice does no harm.
-            WebhookEvent.objects.filter(pk=event.pk).update(processed_at=None, next_attempt_at=timezone.now())
-            if not process_event(event_pk=event.pk, now=timezone.now()):
+            if not replay_event(event_pk=event.pk, now=timezone.now()):
                 event.refresh_from_db()
                 raise MarketplaceError(event.error or "It is being processed at this moment.")
 

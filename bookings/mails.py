@@ -99,12 +99,13 @@ def access_ready(booking: Booking, access: Access) -> None:
         _tell(
             booking.buyer,
             booking,
-            f"access-ready-{access.ready_at.timestamp():.0f}",
+            "access-ready",
             f"Log in: {booking.machine.title}",
             f"{booking.machine.title} is yours until {when_both(booking.end)}.",
             access.command,
             f"Host key: {access.host_key_fingerprint}",
             access.note,
+            occasion=f"{access.ready_at.timestamp():.0f}",
         )
 
 
@@ -179,11 +180,16 @@ def _tell(
     *paragraphs: str,
     button: str = "Open the booking",
     page: str = "",
+    occasion: str = "",
 ) -> None:
-    """Write one mail about one event. Empty paragraphs are left out; ``page`` is where under the booking's page."""
+    """Write one mail about one event.
+
+    Empty paragraphs are left out; ``page`` is where under the booking's page the button leads; ``occasion`` tells
+    apart events that may happen more than once.
+    """
     write_mail(
         user=user,
-        key=f"{event}:{booking.pk}",
+        key=f"{event}:{booking.pk}:{occasion}" if occasion else f"{event}:{booking.pk}",
         subject=subject,
         paragraphs=[paragraph for paragraph in paragraphs if paragraph],
         action=(button, f"/bookings/{booking.pk}/{page}"),

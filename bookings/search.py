@@ -1,10 +1,11 @@
 """Finding a server: what it is, when it is free, and what it costs for that window, in one query."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 from django.db.models import (
@@ -15,6 +16,7 @@ from django.db.models import (
     Exists,
     ExpressionWrapper,
     F,
+    Model,
     OuterRef,
     Q,
     QuerySet,
@@ -29,7 +31,7 @@ from django_countries import countries
 from bookings.availability import Block, blocks_of, free_windows, whole_minute
 from bookings.filters import FAR, WITHIN_DAYS, ListingFilter, Wish, order, without_nonsense
 from bookings.models import Booking
-from common.formats import when
+from common.formats import language, when
 from machines import pricing
 from machines.models import GPUModel, Listing, ListingQuerySet, ListingStatus
 
@@ -48,6 +50,19 @@ class Row:
     start: datetime | None
     end: datetime | None
     price: Decimal | None
+
+    @property
+    def key(self) -> tuple[Hashable, ...]:
+        """Everything that is read from the database for this row: while it is the same, the row looks the same."""
+        machine = self.listing.machine
+        return (
+            *_columns(self.listing),
+            *_columns(machine),
+            *_columns(machine.verified_benchmark),
+            *self.blocks,
+            self.start,
+            self.end,
+        )
 
 
 @dataclass(frozen=True)
@@ -238,6 +253,12 @@ def rows(found: Search, listings: Iterable[Listing], horizon: tuple[datetime, da
     return result
 
 
+def _columns(row: Model | None) -> Iterator[Hashable]:
+    for name, value in vars(row).items() if row else ():
+        if name != "_state":
+            yield value if isinstance(value, Hashable) else repr(value)
+
+
 def _window_in(taken: list[Block], listing: Listing, wish: Wish) -> tuple[datetime | None, datetime | None]:
     """The wished window, or for a flexible wish the soonest one that the calendar has room for."""
     if wish.start and wish.end:
@@ -255,25 +276,33 @@ def _window_in(taken: list[Block], listing: Listing, wish: Wish) -> tuple[dateti
 def facets(found: Search) -> dict[str, list[Facet]]:
     """How many listings on offer there are of each GPU and in each country."""
     cleaned = found.filter.form.cleaned_data
-    on_offer = Listing.objects.filter(status=ListingStatus.ACTIVE)
-    gpus = (
-        on_offer.exclude(machine__gpu=None)
-        .values_list("machine__gpu__slug", "machine__gpu__name")
+    gpus: Counter[tuple[str, str]] = Counter()
+    places: Counter[str] = Counter()
+    for slug, name, country, count in (
+        Listing.objects.filter(status=ListingStatus.ACTIVE)
+        .values_list("machine__gpu__slug", "machine__gpu__name", "machine__country")
         .annotate(count=Count("pk"))
-        .order_by("-count", "machine__gpu__name")
-    )
-    places = (
-        on_offer.exclude(machine__country="")
-        .values_list("machine__country")
-        .annotate(count=Count("pk"))
-        .order_by("-count", "machine__country")
-    )
+        .order_by()
+    ):
+        if slug:
+            gpus[slug, name] += count
+        if country:
+            places[country] += count
     return {
-        "gpu": [Facet(slug, name, count, slug in cleaned.get("gpu", [])) for slug, name, count in gpus],
+        "gpu": [
+            Facet(slug, name, count, slug in cleaned.get("gpu", []))
+            for (slug, name), count in sorted(gpus.items(), key=lambda item: (-item[1], item[0][1]))
+        ],
         "country": [
-            Facet(code, countries.name(code), count, code in cleaned.get("country", [])) for code, count in places
+            Facet(code, _country(code, language()), count, code in cleaned.get("country", []))
+            for code, count in sorted(places.items(), key=lambda item: (-item[1], item[0]))
         ],
     }
+
+
+@lru_cache
+def _country(code: str, language: str) -> str:
+    return str(countries.name(code))
 
 
 def suggestions(listing: Listing, *, length: timedelta, now: datetime) -> list[tuple[datetime, datetime]]:

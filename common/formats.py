@@ -3,14 +3,18 @@
 Plain functions; :mod:`common.templatetags.formats` makes filters of them. Each takes ``None`` and writes an en
 dash for it. Numbers and names of days follow the active language (CLDR, through Babel), times the active time
 zone. A number and its unit are held together by a no-break space.
+
+A page writes hundreds of them, most of them as the page before did. So what was written is remembered, by
+everything that it depends on: the value, the language and, for moments, :class:`Here`.
 """
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
@@ -18,16 +22,22 @@ from django.utils.translation import gettext as _
 
 NOTHING = "–"
 NBSP = "\N{NO-BREAK SPACE}"
+REMEMBERED = 8192
 
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-def locale() -> Locale:
-    """The active language as Babel knows it; English where Babel does not."""
+def language() -> str:
+    return get_language() or "en"
+
+
+@lru_cache
+def locale(language: str) -> Locale:
+    """The language as Babel knows it; English where Babel does not."""
     try:
-        return Locale.parse(get_language() or "en", sep="-")
+        return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
 
@@ -49,7 +59,7 @@ def money(amount: Any, currency: str) -> str:
     number = as_decimal(amount)
     if number is None or not currency:
         return NOTHING
-    return format_currency(number, str(currency), locale=locale())
+    return _currency(str(number), str(currency), language())
 
 
 def number(value: Any, unit: str = "") -> str:
@@ -57,7 +67,7 @@ def number(value: Any, unit: str = "") -> str:
     exact = as_decimal(value)
     if exact is None:
         return NOTHING
-    return _with_unit(format_decimal(exact, "#,##0.##", locale=locale()), unit)
+    return _with_unit(_decimal(str(exact), "#,##0.##", language()), unit)
 
 
 def gb(value: Any) -> str:
@@ -92,7 +102,20 @@ def percent(share: Any) -> str:
     if exact is None:
         return NOTHING
     cut = (exact * 100).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
-    return _with_unit(format_decimal(cut, "#,##0.##", locale=locale()), "%")
+    return _with_unit(_decimal(str(cut), "#,##0.##", language()), "%")
+
+
+# Remembered by its digits, not by its value: 0 and -0 are equal, and written differently.
+
+
+@lru_cache(REMEMBERED)
+def _decimal(digits: str, pattern: str, language: str) -> str:
+    return format_decimal(Decimal(digits), pattern, locale=locale(language))
+
+
+@lru_cache(REMEMBERED)
+def _currency(digits: str, currency: str, language: str) -> str:
+    return format_currency(Decimal(digits), currency, locale=locale(language))
 
 
 def _with_unit(text: str, unit: str) -> str:
@@ -104,7 +127,7 @@ def _three_figures(value: Any, unit: str) -> str:
     if exact is None:
         return NOTHING
     pattern = "#,##0" if abs(exact) >= 100 else "#,##0.#" if abs(exact) >= 10 else "#,##0.##"
-    return _with_unit(format_decimal(exact, pattern, locale=locale()), unit)
+    return _with_unit(_decimal(str(exact), pattern, language()), unit)
 
 
 def _stepped(value: Any, step: int, small: str, large: str) -> str:
@@ -112,11 +135,25 @@ def _stepped(value: Any, step: int, small: str, large: str) -> str:
     if exact is None:
         return NOTHING
     if abs(exact) < step:
-        return _with_unit(format_decimal(exact, "#,##0", locale=locale()), small)
-    return _with_unit(format_decimal(exact / step, "#,##0.#", locale=locale()), large)
+        return _with_unit(_decimal(str(exact), "#,##0", language()), small)
+    return _with_unit(_decimal(str(exact / step), "#,##0.#", language()), large)
 
 
 # Moments --------------------------------------------------------------------------------------------
+
+
+class Here(NamedTuple):
+    """What the writing of a moment depends on beside the moment itself."""
+
+    zone: tzinfo
+    year: int
+    language: str
+
+
+def here(now: datetime | None = None) -> Here:
+    """The active time zone, the current year in it, and the active language."""
+    zone = timezone.get_current_timezone()
+    return Here(zone, timezone.localtime(now, zone).year, language())
 
 
 def zone_label(at: datetime) -> str:
@@ -132,46 +169,38 @@ def day(value: date | datetime | None, *, now: datetime | None = None) -> str:
     """``Fri 27 Nov 2026``; the current year goes without saying."""
     if value is None:
         return NOTHING
-    if isinstance(value, datetime):
-        value = timezone.localtime(value).date()
-    this_year = timezone.localtime(now).year
-    return format_date(value, "EEE d MMM" if value.year == this_year else "EEE d MMM y", locale=locale())
+    at = here(now)
+    return _day(timezone.localtime(value, at.zone).date() if isinstance(value, datetime) else value, at)
 
 
 def weekday(value: datetime) -> str:
     """As short as a day can be said: ``Fri 27``."""
-    return format_date(timezone.localtime(value).date(), "EEE d", locale=locale())
+    return _date(timezone.localtime(value).date(), "EEE d", language())
 
 
 def clock(value: datetime | None) -> str:
     """The time of day: ``09:00``."""
-    return NOTHING if value is None else _clock(timezone.localtime(value))
+    return NOTHING if value is None else _clock(timezone.localtime(value), language())
 
 
 def when(value: datetime | None, *, now: datetime | None = None) -> str:
     """A moment in the person's own time zone: ``Fri 27 Nov 2026, 09:00``; the current year goes without saying."""
-    if value is None:
-        return NOTHING
-    return f"{day(value, now=now)}, {clock(value)}"
+    return NOTHING if value is None else _when(value, here(now))
 
 
 def when_both(value: datetime | None, *, now: datetime | None = None) -> str:
     """In the person's own zone and in UTC: ``Fri 27 Nov, 09:00 CET (08:00 UTC)``."""
     if value is None:
         return NOTHING
-    own, utc = timezone.localtime(value), value.astimezone(UTC)
-    if own.utcoffset() == timedelta():
-        return f"{when(value, now=now)} UTC"
-    there = _clock(utc) if own.date() == utc.date() else f"{day(utc.date(), now=now)}, {_clock(utc)}"
-    return f"{when(value, now=now)} {zone_label(own)} ({there} UTC)"
+    # In UTC, where no time of day comes twice: what is remembered would be one for both.
+    return _when_both(value.astimezone(UTC), here(now))
 
 
 def window(start: datetime | None, end: datetime | None, *, now: datetime | None = None) -> str:
     """``Fri 27 Nov, 09:00 – Mon 30 Nov, 09:00``; within one day ``Fri 27 Nov, 09:00 – 13:00``."""
     if start is None or end is None:
         return NOTHING
-    same_day = timezone.localtime(start).date() == timezone.localtime(end).date()
-    return f"{when(start, now=now)} – {clock(end) if same_day else when(end, now=now)}"
+    return window_from(start, end, here(now))
 
 
 def window_both(start: datetime | None, end: datetime | None, *, now: datetime | None = None) -> str:
@@ -183,7 +212,7 @@ def window_both(start: datetime | None, end: datetime | None, *, now: datetime |
         return f"{window(start, end, now=now)} UTC"
     utc = start.astimezone(UTC), end.astimezone(UTC)
     if all(here.date() == there.date() for here, there in zip(own, utc, strict=True)):
-        there = f"{_clock(utc[0])} – {_clock(utc[1])}"
+        there = f"{_clock(utc[0], language())} – {_clock(utc[1], language())}"
     else:
         with timezone.override(UTC):
             there = window(start, end, now=now)
@@ -204,10 +233,47 @@ def ago(value: datetime | None, *, now: datetime | None = None) -> str:
     return _("in %s") % words if distance > timedelta() else _("%s ago") % words
 
 
-def _clock(local: datetime | time) -> str:
-    if isinstance(local, time):
-        return f"{local:%H:%M}"
-    return format_datetime(local, "HH:mm", locale=locale())
+@lru_cache(REMEMBERED)
+def window_from(start: datetime, end: datetime, at: Here) -> str:
+    """As :func:`window`, for whoever writes many of them and asks once for :func:`here`."""
+    first, last = timezone.localtime(start, at.zone), timezone.localtime(end, at.zone)
+    until = _clock(last, at.language) if first.date() == last.date() else _when(end, at)
+    return f"{_when(start, at)} – {until}"
+
+
+@lru_cache(REMEMBERED)
+def _when(value: datetime, at: Here) -> str:
+    local = timezone.localtime(value, at.zone)
+    return f"{_day(local.date(), at)}, {_clock(local, at.language)}"
+
+
+@lru_cache(REMEMBERED)
+def _when_both(value: datetime, at: Here) -> str:
+    own, utc = timezone.localtime(value, at.zone), value.astimezone(UTC)
+    if own.utcoffset() == timedelta():
+        return f"{_when(value, at)} UTC"
+    there = _clock(utc, at.language)
+    if own.date() != utc.date():
+        there = f"{_day(utc.date(), at)}, {there}"
+    return f"{_when(value, at)} {zone_label(own)} ({there} UTC)"
+
+
+def _day(value: date, at: Here) -> str:
+    return _date(value, "EEE d MMM" if value.year == at.year else "EEE d MMM y", at.language)
+
+
+def _clock(local: datetime, language: str) -> str:
+    return _time(local.hour, local.minute, language)
+
+
+@lru_cache(REMEMBERED)
+def _date(value: date, pattern: str, language: str) -> str:
+    return format_date(value, pattern, locale=locale(language))
+
+
+@lru_cache(REMEMBERED)
+def _time(hour: int, minute: int, language: str) -> str:
+    return format_time(time(hour, minute), "HH:mm", locale=locale(language))
 
 
 # Lengths of time --------------------------------------------------------------------------------------
@@ -215,9 +281,11 @@ def _clock(local: datetime | time) -> str:
 
 def duration(value: timedelta | None, parts: int = 2) -> str:
     """``3 days 4 hours``: the largest unit, and the next one if there is any of it."""
-    if value is None:
-        return NOTHING
-    seconds = int(abs(value).total_seconds())
+    return NOTHING if value is None else _duration(int(abs(value).total_seconds()), parts, language())
+
+
+@lru_cache(REMEMBERED)
+def _duration(seconds: int, parts: int, language: str) -> str:
     days, rest = divmod(seconds, 86_400)
     hours_, rest = divmod(rest, 3_600)
     minutes, seconds = divmod(rest, 60)
@@ -237,5 +305,5 @@ def hours(value: timedelta | Any) -> str:
     exact = as_decimal(value / HOUR if isinstance(value, timedelta) else value)
     if exact is None:
         return NOTHING
-    text = format_decimal(exact, "#,##0.##", locale=locale())
+    text = _decimal(str(exact), "#,##0.##", language())
     return ngettext("%s hour", "%s hours", 1 if exact == 1 else 2) % text

@@ -5,10 +5,10 @@ Nothing here knows about HTML; :mod:`common.templatetags.parts` draws it.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from common import formats
@@ -22,6 +22,11 @@ ROOM_FOR_LABEL = 0.9
 
 def spoken(kind: str) -> str:
     """What a kind of block is called."""
+    return _spoken(kind, formats.language())
+
+
+@lru_cache
+def _spoken(kind: str, language: str) -> str:
     return {
         "taken": _("taken"),
         "held": _("held for someone"),
@@ -74,16 +79,17 @@ def make_strip(
     """
     if end <= start:
         raise ValueError("a strip ends after it starts")
+    here = formats.here()
     bars = tuple(
         bar
         for block in sorted(blocks, key=lambda block: block.start)
-        if (bar := _bar(block.kind, block.start, block.end, start, end))
+        if (bar := _bar(block.kind, block.start, block.end, start, end, here))
     )
-    yours = _bar("yours", yours_start, yours_end, start, end) if yours_start and yours_end else None
-    return Strip(bars, yours, tuple(_ticks(start, end)), _words(bars, yours, start, end, label))
+    yours = _bar("yours", yours_start, yours_end, start, end, here) if yours_start and yours_end else None
+    return Strip(bars, yours, _ticks(start, end, here), _words(bars, yours, start, end, label))
 
 
-def _bar(kind: str, since: datetime, until: datetime, start: datetime, end: datetime) -> Bar | None:
+def _bar(kind: str, since: datetime, until: datetime, start: datetime, end: datetime, here: formats.Here) -> Bar | None:
     left, right = max(since, start), min(until, end)
     if right <= left:
         return None
@@ -93,7 +99,7 @@ def _bar(kind: str, since: datetime, until: datetime, start: datetime, end: date
         kind,
         left=_hundredths(left - start, whole),
         width=_hundredths(right - left, whole),
-        words=f"{spoken(kind)}, {formats.window(since, until)}",
+        words=f"{_spoken(kind, here.language)}, {formats.window_from(since, until, here)}",
     )
 
 
@@ -102,9 +108,14 @@ def _hundredths(part: timedelta, whole: timedelta) -> str:
     return f"{part / whole * 100:.3f}"
 
 
-def _ticks(start: datetime, end: datetime) -> Iterator[Tick]:
+@lru_cache(256)
+def _ticks(start: datetime, end: datetime, here: formats.Here) -> tuple[Tick, ...]:
+    """The scale, which all the strips of a page have in common."""
+    return tuple(_each_tick(start, end, here.zone))
+
+
+def _each_tick(start: datetime, end: datetime, zone: tzinfo) -> Iterator[Tick]:
     """Midnights of the active time zone, or six-hour steps where the strip shows less than two days."""
-    zone = timezone.get_current_timezone()
     short = end - start < timedelta(days=2)
     step = timedelta(hours=6) if short else timedelta(days=1)
     first = start.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None)

@@ -87,7 +87,9 @@ def main() -> int:
         env = {**os.environ, **parts.env, "MARKETPLACE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "perf.settings"}
         env |= {"SITE_URL": "http://127.0.0.1", "DEBUG": "false", "PYTHONPATH": str(ROOT)}
         data = prepared(env, options.listings)
-        print(f"{data['listings']} listings, {data['active']} of them on offer, {data['bookings']} bookings", flush=True)
+        print(
+            f"{data['listings']} listings, {data['active']} of them on offer, {data['bookings']} bookings", flush=True
+        )
         with served(var, env) as port, Clients(port, CLIENTS) as clients:
             outcomes = measured(clients, data, rounds)
         with psycopg.connect(parts.env["DATABASE_URL"]) as database:
@@ -174,7 +176,9 @@ def cases(data: Mapping[str, Any], number: int) -> list[Case]:
         Case(BARE_OK, Job([[get("/bare/ok/")]])),
         Case(BARE_ROWS, Job([[get("/bare/rows/")]])),
         Case("Browse", Job(everyone)),
-        Case("Browse, free and priced for a window", Job([[get(f"/listings/?{urlencode(window)}") for window in dated]])),
+        Case(
+            "Browse, free and priced for a window", Job([[get(f"/listings/?{urlencode(window)}") for window in dated]])
+        ),
         Case("A listing", Job([[get(f"/listings/{pk}/") for pk in data["pages"]]])),
         Case(
             "A booking, signed in",

@@ -22,7 +22,7 @@ from marketplace.demo import load
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 LENGTHS = [2, 4, 8, 12, 24, 24, 36, 48, 72, 120, 168]
-PAUSES = [0, 1, 3, 9, 24, 48, 120]
+PAUSES = [0, 3, 9, 24, 48, 120, 168]
 PAGES = 40
 
 

@@ -6,11 +6,25 @@ from collections.abc import Collection
 from django.db import transaction
 
 from accounts.models import Role, User
+from common.errors import MarketplaceError
 
 log = logging.getLogger(__name__)
 
 #: The roles that anyone may take on and lay down.
 PURPOSES = (Role.BUYER, Role.PROVIDER)
+
+
+class NotAnAdministrator(MarketplaceError):
+    """Only a platform administrator decides this."""
+
+
+def require_administrator(user: User) -> None:
+    """
+    Raises:
+        NotAnAdministrator: the person is none.
+    """
+    if Role.PLATFORM_ADMINISTRATOR not in user.roles:
+        raise NotAnAdministrator("Only a platform administrator decides this.")
 
 
 @transaction.atomic

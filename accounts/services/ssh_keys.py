@@ -1,4 +1,4 @@
-"""Adding and removing a person's SSH keys."""
+"""Adding an SSH key to a person's account."""
 
 from django.db import IntegrityError, transaction
 

@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User, Verification
 from accounts.outbox import write_mail
+from accounts.services.roles import require_administrator
 from common.errors import MarketplaceError
 
 
@@ -39,7 +40,9 @@ def decide_verification(
 
     Raises:
         VerificationError: it has been decided the other way, or a rejection gives no reason.
+        NotAnAdministrator: ``by`` may not decide.
     """
+    require_administrator(by)
     status = Verification.Status.APPROVED if approve else Verification.Status.REJECTED
     row = Verification.objects.select_for_update().select_related("user").get(pk=verification.pk)
     if row.status == status:
@@ -51,7 +54,7 @@ def decide_verification(
     row.status, row.decided_at, row.decided_by, row.reason = status, now, by, reason.strip()
     row.save(update_fields=["status", "decided_at", "decided_by", "reason"])
     paragraphs = (
-        ["You are now a verified provider. Your listings can go active."]
+        ["Your papers were checked and you are verified. The badge is on everything you offer."]
         if approve
         else ["Your verification was not approved.", f"Reason: {row.reason}", "You can correct it and ask again."]
     )

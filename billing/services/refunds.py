@@ -69,6 +69,19 @@ def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User |
     return refunds
 
 
+@transaction.atomic
+def ask_again(*, refund: Refund, by: User, now: datetime) -> Refund:
+    """Ask for a refund again that the processor could not make: a new row, since the old one tells what happened.
+
+    Raises:
+        PaymentError: it has not failed, or the money has been given back otherwise.
+    """
+    failed = Refund.objects.select_for_update(of=("self",)).select_related("payment").get(pk=refund.pk)
+    if failed.status != RefundStatus.FAILED:
+        raise PaymentError("Only a refund that has failed is asked for again.")
+    return request_refund(payment=failed.payment, amount=failed.amount, reason=failed.reason, by=by, now=now)
+
+
 def make_due_refunds(*, now: datetime, limit: int = 50) -> int:
     """Sweep: make the refunds that wait. Returns how many were made."""
     return sum(

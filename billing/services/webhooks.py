@@ -42,6 +42,12 @@ def process_due_events(*, now: datetime, limit: int = 100) -> int:
     )
 
 
+def replay_event(*, event_pk: UUID, now: datetime) -> bool:
+    """Process an event once more, whatever became of it before: applying it again changes nothing that is right."""
+    WebhookEvent.objects.filter(pk=event_pk).update(processed_at=None, next_attempt_at=now)
+    return process_event(event_pk=event_pk, now=now)
+
+
 def process_event(*, event_pk: UUID, now: datetime) -> bool:
     """Process one event, if nobody else is at it. An event is a hint: the object itself is fetched and applied.
 

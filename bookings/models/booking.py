@@ -237,6 +237,8 @@ class Booking(models.Model):
 
     @property
     def tone(self) -> str:
+        if self.is_awaiting_wipe:
+            return "warn"
         return "good" if self.is_confirmed else BookingStatus(self.status).tone
 
     def lines(self) -> list[dict[str, Any]]:

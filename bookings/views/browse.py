@@ -31,7 +31,9 @@ def horizon_of(found: Search) -> tuple[datetime, datetime]:
 def listing_list(request: HttpRequest) -> HttpResponse:
     """The search form, the facets, and the results with the price of the buyer's window."""
     found = search(request.GET, now=timezone.now())
-    page = Paginator(found.listings.with_machine(), PAGE).get_page(request.GET.get("page"))
+    page = Paginator(found.listings.select_related("machine__verified_benchmark"), PAGE).get_page(
+        request.GET.get("page")
+    )
     horizon = horizon_of(found)
     context = {
         "search": found,

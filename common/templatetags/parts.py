@@ -3,12 +3,15 @@
 Each draws ``templates/components/<name>.html``, which says at its top what it takes. ``docs/look.md`` shows them all.
 """
 
+import threading
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from html import unescape
-from typing import Any
+from typing import Any, NamedTuple
 
 import heroicons
 from django import template
@@ -21,16 +24,23 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join, strip_tags
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.text import capfirst
 
 from common import formats
 from common.money import rounded
-from common.strips import make_strip
+from common.strips import Strip, make_strip
 
 register = template.Library()
 
 
 def draw(name: str, /, **values: Any) -> SafeString:
     return render_to_string(f"components/{name}.html", values)
+
+
+@lru_cache(2048, typed=True)
+def draw_words(name: str, /, *values: tuple[str, str]) -> SafeString:
+    """As :func:`draw` for what is made of a few words alone, and is drawn in every row: remembered."""
+    return draw(name, **dict(values))
 
 
 def trimmed(content: str) -> SafeString:
@@ -61,8 +71,13 @@ def zone_name() -> str:
 @register.simple_tag
 def icon(name: str, size: int = 20, style: str = "outline", cls: str = "") -> SafeString:
     """An icon of Heroicons, for the eyes only: the words belong beside it. ``style``: outline, solid, mini, micro."""
+    return _icon(str(name), size, style, cls)
+
+
+@lru_cache(256)
+def _icon(name: str, size: int, style: str, cls: str) -> SafeString:
     attrs: dict[str, object] = {"aria_hidden": "true", "focusable": "false", "class": f"icon {cls}".strip()}
-    svg = heroicons._render_icon(style, str(name), size, attrs)  # as its own template tags do
+    svg = heroicons._render_icon(style, name, size, attrs)  # as its own template tags do
     return mark_safe(svg)  # noqa: S308 - drawn by the package from a name and our own attributes
 
 
@@ -126,18 +141,66 @@ def moment(value: datetime | None, style: str = "when") -> SafeString | str:
     )
 
 
+class Memory:
+    """Markup by what it was made from, the longest unused forgotten first."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.lock = threading.Lock()
+        self.made: OrderedDict[Hashable, SafeString] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], SafeString]) -> SafeString:
+        with self.lock:
+            if key in self.made:
+                self.made.move_to_end(key)
+                return self.made[key]
+        made = make()
+        with self.lock:
+            self.made[key] = made
+            if len(self.made) > self.size:
+                self.made.popitem(last=False)
+        return made
+
+
+class RememberedNode(template.Node):
+    memory = Memory(2048)
+
+    def __init__(self, parts: Sequence[template.base.FilterExpression], body: template.NodeList) -> None:
+        self.parts, self.body = parts, body
+        self.own = object()
+
+    def render(self, context: template.Context) -> SafeString:
+        if settings.DEBUG:  # the template may change meanwhile
+            return self.body.render(context)
+        key = (self.own, formats.here(), *(part.resolve(context) for part in self.parts))
+        return self.memory.get(key, lambda: self.body.render(context))
+
+
+@register.tag
+def remembered(parser: template.base.Parser, token: template.base.Token) -> RememberedNode:
+    """``{% remembered row.key start end %}…{% endremembered %}``: a body that is the same whenever these are.
+
+    For rows of a list that is looked at often. Whatever the body reads, beside the language, the time zone and the
+    year, has to be in one of the keys.
+    """
+    parts = [parser.compile_filter(word) for word in token.split_contents()[1:]]
+    body = parser.parse(("endremembered",))
+    parser.delete_first_token()
+    return RememberedNode(parts, body)
+
+
 # Words in a form --------------------------------------------------------------------------------------
 
 
 @register.simple_tag
 def mark(tone: str, words: str, title: str = "") -> SafeString:
     """A dot with words: the marks of proof and of state. ``tone``: good, warn, bad, soft."""
-    return draw("mark", tone=tone, words=words, title=title)
+    return draw_words("mark", ("tone", tone), ("words", words), ("title", title))
 
 
 @register.simple_tag
 def badge(words: str, tone: str = "") -> SafeString:
-    return draw("badge", words=words, tone=tone)
+    return draw_words("badge", ("words", words), ("tone", tone))
 
 
 @register.simple_tag
@@ -393,10 +456,44 @@ def strip(
 
     ``blocks``: objects with ``start``, ``end`` (aware) and ``kind``: taken, held, wipe or upkeep.
     """
-    drawn = make_strip(blocks, start, end, yours_start or None, yours_end or None, label)
+    fixed = tuple(_Block(block.start, block.end, block.kind) for block in blocks)
+    return _strip(fixed, start, end, yours_start or None, yours_end or None, label, formats.here())
+
+
+class _Block(NamedTuple):
+    start: datetime
+    end: datetime
+    kind: str
+
+
+@lru_cache(2048)
+def _strip(
+    blocks: tuple[_Block, ...],
+    start: datetime,
+    end: datetime,
+    yours_start: datetime | None,
+    yours_end: datetime | None,
+    label: str,
+    here: formats.Here,
+) -> SafeString:
+    """Remembered: a machine's calendar looks the same to everyone until somebody books it."""
+    drawn = make_strip(blocks, start, end, yours_start, yours_end, label)
     # The hatch needs an id. Strips that look alike share one, which is harmless.
     hatch = f"hatch-{zlib.crc32(repr(drawn).encode()):08x}"
-    return draw("strip", strip=drawn, hatch=hatch)
+    return draw("strip", strip=drawn, hatch=hatch, bars=_rects(drawn, hatch))
+
+
+def _rects(drawn: Strip, hatch: str) -> SafeString:
+    """The blocks: a template would take most of a page's time for them."""
+    hatched = format_html(' fill="url(#{})"', hatch)
+    return format_html_join(
+        "",
+        '<rect class="{}" x="{}%" width="{}%" height="100%"{}><title>{}</title></rect>',
+        (
+            (bar.kind, bar.left, bar.width, hatched if bar.kind in ("wipe", "upkeep") else "", capfirst(bar.words))
+            for bar in drawn.bars
+        ),
+    )
 
 
 @register.simple_tag
@@ -412,7 +509,9 @@ def meter(value: Any, label: str = "", tone: str = "") -> SafeString:
     if share is None:
         return SafeString("")
     width = min(max(share, Decimal(0)), Decimal(1)) * 100
-    return draw("meter", width=f"{width:.1f}", label=label, tone=tone, words=formats.percent(share))
+    return draw_words(
+        "meter", ("width", f"{width:.1f}"), ("label", label), ("tone", tone), ("words", formats.percent(share))
+    )
 
 
 @register.simple_tag

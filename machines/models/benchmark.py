@@ -82,7 +82,7 @@ class Benchmark(models.Model):
         indexes = [models.Index(fields=["machine", "-collected_at"], name="benchmarks_of_machine")]
 
     def __str__(self) -> str:
-        return f"{self.machine_id} {self.collected_at:%Y-%m-%d} ({self.get_status_display()})"
+        return f"{self.machine.name} {self.collected_at:%Y-%m-%d} ({self.get_status_display()})"
 
     @property
     def tone(self) -> str:

@@ -7,6 +7,7 @@ from django.db import transaction
 
 from accounts.models import User
 from accounts.outbox import write_mail
+from accounts.services.roles import require_administrator
 from machines.models import Benchmark, BenchmarkStatus, Listing, ListingStatus, Machine
 from machines.services.errors import MachineError
 
@@ -51,7 +52,9 @@ def approve_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: 
 
     Raises:
         MachineError: it was rejected before, or lies above the physical limit.
+        NotAnAdministrator: ``by`` may not decide.
     """
+    require_administrator(by)
     row = _lock(benchmark)
     if row.status == BenchmarkStatus.APPROVED:
         return row
@@ -69,7 +72,9 @@ def reject_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: s
 
     Raises:
         MachineError: no reason is given.
+        NotAnAdministrator: ``by`` may not decide.
     """
+    require_administrator(by)
     row = _lock(benchmark)
     if row.status == BenchmarkStatus.REJECTED:
         return row

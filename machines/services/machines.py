@@ -6,9 +6,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.models import User
-from machines.models import Machine, MachineKind, Node
+from machines.models import GPUModel, Machine, MachineKind, Node
 from machines.services.errors import MachineError
 
 MOST_NODES = 64
@@ -71,7 +72,7 @@ def update_machine(*, machine: Machine, facts: Mapping[str, Any], nodes: Sequenc
         MachineError: the facts do not fit together, or a verified benchmark rests on what would change.
     """
     row = Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
-    values = _complete(row.kind, facts, nodes)
+    values = _complete(row.kind, facts, nodes, find_sheet=row.verified_benchmark_id is None)
     changed = [field for field, value in values.items() if getattr(row, field) != value]
     if row.verified_benchmark_id is not None and (locked := _measured(row, changed)):
         raise MachineError(LOCKED, field=locked[0])
@@ -90,8 +91,13 @@ def _measured(machine: Machine, changed: Collection[str]) -> list[str]:
     return [field for field in MEASURED if field in changed and not (renamed and field == "gpu_model")]
 
 
-def _complete(kind: str, facts: Mapping[str, Any], nodes: Sequence[NodeFacts]) -> dict[str, Any]:
-    """The facts with what follows from them: a cluster's sums, the GPU's name and memory from its data sheet."""
+def _complete(
+    kind: str, facts: Mapping[str, Any], nodes: Sequence[NodeFacts], *, find_sheet: bool = True
+) -> dict[str, Any]:
+    """The facts with what follows from them: a cluster's sums, the GPU's name and memory from its data sheet.
+
+    ``find_sheet``: a model that is typed by a name we know gets its data sheet, so that nobody types around it.
+    """
     values = dict(facts)
     if kind == MachineKind.CLUSTER:
         _check_nodes(nodes)
@@ -100,6 +106,8 @@ def _complete(kind: str, facts: Mapping[str, Any], nodes: Sequence[NodeFacts]) -
         if kind == MachineKind.SINGLE and (values.get("gpu") or values.get("gpu_model")):
             raise MachineError("Say how many of these GPUs there are.", field="gpu_count")
         return values | {"gpu": None, "gpu_model": "", "gpu_count": 0, "gpu_memory_gb": 0}
+    if find_sheet and not values.get("gpu"):
+        values["gpu"] = _sheet_named(values.get("gpu_model", ""))
     sheet = values.get("gpu")
     if sheet is not None:
         values["gpu_model"] = sheet.name
@@ -109,6 +117,11 @@ def _complete(kind: str, facts: Mapping[str, Any], nodes: Sequence[NodeFacts]) -
     if not values.get("gpu_memory_gb"):
         raise MachineError("Say how much memory each GPU has.", field="gpu_memory_gb")
     return values
+
+
+def _sheet_named(name: str) -> GPUModel | None:
+    name = name.strip()
+    return GPUModel.objects.filter(Q(name__iexact=name) | Q(aliases__contains=[name])).order_by("name").first()
 
 
 def _check_nodes(nodes: Sequence[NodeFacts]) -> None:

@@ -8,12 +8,15 @@ from django.db import transaction
 
 from billing.errors import PaymentError
 from billing.models import Payment, Refund, RefundReason, RefundStatus
+from billing.services import refunds
 from billing.services.refunds import refund_booking, request_refund
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
 from bookings.services.run import end_booking
+from common.money import to_minor
 from tests.people import DAY, HOUR, make_paid, make_running
 from tests.racing import at_once
+from tests.stripe_standin import pay_by_card
 
 pytestmark = pytest.mark.django_db
 
@@ -128,3 +131,22 @@ def test_a_cancellation_that_cannot_write_its_refund_does_not_happen(paid, now):
     paid.refresh_from_db()
     assert paid.is_confirmed
     assert not paid.events.filter(status_after="canceled").exists()
+
+
+def test_a_refund_that_failed_is_asked_for_again_as_a_row_of_its_own(stripe, held, administrator, now):
+    payment = pay_by_card(stripe, held, now=now)
+    failed = refunds.request_refund(
+        payment=payment, amount=payment.amount_total, reason="not_delivered", by=None, now=now
+    )
+    Refund.objects.filter(pk=failed.pk).update(status=RefundStatus.FAILED, failure="The bank sent it back.")
+
+    again = refunds.ask_again(refund=failed, by=administrator, now=now)
+
+    assert again.pk != failed.pk
+    assert again.requested_by == administrator
+    assert refunds.make_refund(refund_id=again.pk, now=now)
+    assert stripe.refunded(held) == [to_minor(payment.amount_total, payment.currency)]
+    with pytest.raises(PaymentError, match="more than what was paid"):
+        refunds.ask_again(refund=failed, by=administrator, now=now)
+    with pytest.raises(PaymentError, match="has failed"):
+        refunds.ask_again(refund=again, by=administrator, now=now)

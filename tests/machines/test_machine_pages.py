@@ -144,6 +144,16 @@ def test_adding_a_single_server(client, provider, sheet):
     assert machine.turnaround == timedelta(minutes=30)
 
 
+@pytest.mark.parametrize("typed", ["h100 sxm", " H100 SXM ", "NVIDIA H100 80GB HBM3"])
+def test_a_model_typed_by_a_known_name_gets_its_data_sheet(client, provider, sheet, typed):
+    sheet.aliases = ["NVIDIA H100 80GB HBM3"]
+    sheet.save(update_fields=["aliases"])
+    client.force_login(provider)
+    client.post(new_url(), FACTS | {"gpu_model": typed, "gpu_count": "8", "gpu_memory_gb": "80"})
+    machine = Machine.objects.get()
+    assert (machine.gpu, machine.gpu_model) == (sheet, "H100 SXM")
+
+
 def test_adding_a_server_without_gpus(client, provider):
     client.force_login(provider)
     client.post(new_url(), FACTS)

@@ -1,0 +1,183 @@
+"""How many queries a page makes: never more than recorded in ``query_counts.json``, and no more for more rows.
+
+A page that needs more for a good reason: set the number there, within the budget here, or delete its line and run
+these tests once with ``RECORD_QUERY_COUNTS=1``. Fewer is always welcome.
+"""
+
+import json
+import os
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import SSHKey, User
+from billing.models import Payment, PaymentStatus, Refund, RefundReason
+from bookings.models import Booking, BookingEvent, WipeStatus
+from common.ids import uuid7
+from tests.people import (
+    DAY,
+    HOUR,
+    Cast,
+    enter_access,
+    make_benchmark,
+    make_hold,
+    make_listing,
+    make_machine,
+    make_over,
+    make_paid,
+    make_user,
+    record_wipe,
+    verify,
+)
+
+FILE = Path(__file__).with_name("query_counts.json")
+RECORDED: dict[str, int] = json.loads(FILE.read_text())
+BUDGET = {"browse": 12, "listing": 15, "booking": 15}
+OTHER_PAGES = 25
+
+pytestmark = pytest.mark.django_db
+
+
+def check(client: Client, name: str, url: str, **params: object) -> None:
+    """Ask twice, count the second time: what is cached for good is in the cache by then."""
+    client.get(url, params)
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(url, params)
+    assert response.status_code == 200, url
+    count = len(queries)
+    if name not in RECORDED and "RECORD_QUERY_COUNTS" in os.environ:
+        RECORDED[name] = count
+        FILE.write_text(json.dumps(RECORDED, indent=2, sort_keys=True) + "\n")
+    most = min(RECORDED[name], BUDGET.get(name.partition(",")[0], OTHER_PAGES))
+    said = "\n\n".join(f"{number}. {query['sql']}" for number, query in enumerate(queries, 1))
+    assert count <= most, f"{name}: {count} queries, {most} are allowed.\n\n{said}"
+
+
+def offers(provider: User, administrator: User, now, count: int) -> None:
+    """Machines on offer, each with a benchmark and with a booking in its calendar."""
+    buyer = make_user(f"buyer{User.objects.count()}@example.com")
+    for number in range(count):
+        machine = make_machine(provider, f"offer-{number}", reliability=0.99)
+        make_benchmark(machine, by=administrator, now=now)
+        listing = make_listing(machine)
+        booking = make_paid(listing, buyer, start=now + (1 + number) * DAY, asked=now)
+        assert booking.is_paid
+
+
+def window(now) -> dict[str, str]:
+    start = now.replace(minute=0, second=0) + DAY
+    return {"start": f"{start:%Y-%m-%dT%H:%M}", "end": f"{start + 8 * HOUR:%Y-%m-%dT%H:%M}"}
+
+
+@pytest.mark.parametrize("rows", [3, 45, 0])
+def test_browse(client, provider, other_buyer, administrator, now, rows):
+    offers(provider, administrator, now, rows)
+    check(client, "browse, anonymous", "/listings/")
+    check(client, "browse, anonymous, window", "/listings/", **window(now), sort="tflops", price_max=100_000)
+    check(client, "browse, anonymous, flexible", "/listings/", days=2, within=10)
+    check(client, "browse, anonymous", "/listings/", page=2)
+    check(client, "home, anonymous", "/")
+    client.force_login(other_buyer)
+    check(client, "browse, signed in, window", "/listings/", **window(now))
+    check(client, "home, signed in", "/")
+    check(client, "bookings, none", "/bookings/")
+
+
+def test_listing(client, listing, other_buyer, administrator, now):
+    def ask() -> None:
+        check(client, "listing, anonymous", f"/listings/{listing.pk}/")
+        check(client, "listing, anonymous, window", f"/listings/{listing.pk}/", **window(now))
+        check(client, "listing quote, anonymous", f"/listings/{listing.pk}/quote/", **window(now))
+        check(client, "listing calendar, anonymous", f"/listings/{listing.pk}/availability/")
+
+    ask()
+    for number in range(8):
+        make_benchmark(listing.machine, by=administrator, now=now + number * HOUR)
+        make_paid(listing, other_buyer, start=now + (2 + number) * DAY, asked=now)
+        make_benchmark(make_machine(listing.machine.provider, f"peer-{number}"), by=administrator, now=now)
+        make_listing(listing.machine)
+    ask()
+    client.force_login(other_buyer)
+    check(client, "listing, signed in, taken", f"/listings/{listing.pk}/", **window(now + 2 * DAY))
+
+
+def test_booking(client, listing, cast: Cast, now):
+    """One with everything on it, and then with many times everything."""
+    booking = make_over(listing, cast.buyer, end=now - HOUR)
+    (paid,) = booking.payments.all()
+
+    def more(times: int) -> None:
+        for number in range(times):
+            BookingEvent.objects.create(booking=booking, at=now, actor=cast.provider, what=f"Event {number}")
+            Payment.objects.create(
+                booking=booking, machine=booking.machine, payer=cast.buyer, provider=cast.provider, amount_total=1,
+                currency="EUR", status=PaymentStatus.FAILED, timestamp=now, failure="Declined", asked_at=now,
+            )  # fmt: skip
+            Refund.objects.create(
+                payment=paid, amount=Decimal("0.01"), currency="EUR", reason=RefundReason.values[0], requested_at=now,
+                next_attempt_at=now,
+            )  # fmt: skip
+            SSHKey.objects.create(user=cast.buyer, name="k", public_key="k", key_type="t", fingerprint=uuid7().hex)
+            record_wipe(booking, now=now, status=WipeStatus.PARTIAL)
+
+    def ask() -> None:
+        for name in ("buyer", "provider", "administrator"):
+            client.force_login(getattr(cast, name))
+            check(client, f"booking, {name}", f"/bookings/{booking.pk}/")
+        client.force_login(cast.provider)
+        check(client, "booking wipe, provider", f"/bookings/{booking.pk}/wipe/")
+        client.force_login(cast.buyer)
+        check(client, "payments, buyer", "/billing/payments/")
+
+    more(1)
+    ask()
+    more(12)
+    ask()
+
+
+def test_booking_pay_and_cancel(client, listing, buyer, now):
+    held = make_hold(listing, buyer, start=now + 2 * DAY, asked=now)
+    client.force_login(buyer)
+    check(client, "booking pay, buyer", f"/bookings/{held.pk}/pay/")
+    check(client, "booking cancel, buyer", f"/bookings/{held.pk}/cancel/")
+
+
+@pytest.mark.parametrize("rows", [2, 30])
+def test_lists_of_a_provider(client, provider, administrator, now, rows):
+    offers(provider, administrator, now, rows)
+    machine = provider.machines.first()
+    client.force_login(provider)
+    check(client, "machines, provider", "/machines/")
+    check(client, "machine, provider", f"/machines/{machine.pk}/")
+    check(client, "machine calendar, provider", f"/machines/{machine.pk}/calendar/")
+    check(client, "bookings, provider", "/bookings/", of="machines")
+    client.force_login(Booking.objects.first().buyer)
+    check(client, "bookings, buyer", "/bookings/")
+
+
+@pytest.mark.parametrize("rows", [2, 30])
+def test_lists_of_an_administrator(client, provider, administrator, now, rows):
+    """Every list of the administration, with few and with many rows."""
+    offers(provider, administrator, now, rows)
+    for number in range(rows):
+        user = make_user(f"user{number}@example.com")
+        verify(user, by=administrator, now=now)
+        SSHKey.objects.create(user=user, name="k", public_key="k", key_type="t", fingerprint=uuid7().hex)
+    for booking in Booking.objects.all():
+        enter_access(booking, now=now)
+        refund = Refund(
+            payment=booking.payments.get(), amount=1, currency="EUR", reason=RefundReason.values[0],
+            requested_at=now, next_attempt_at=now,
+        )  # fmt: skip
+        refund.save()
+    client.force_login(administrator)
+    check(client, "administration", reverse("admin:index"))
+    for model in admin.site._registry:
+        place = f"{model._meta.app_label}_{model._meta.model_name}"
+        check(client, f"administration, {place}", reverse(f"admin:{place}_changelist"))
