@@ -24,7 +24,7 @@ from billing import gateway
 from billing.models import Payment
 from billing.services import payments
 from bookings.models import Booking
-from marketplace.embedded.parts import PaymentStandIn, register_webhook
+from marketplace.embedded.servers import PaymentStandIn, register_webhook
 
 GOOD = "4242424242424242"
 DECLINED_WHEN_CHARGED = "4000000000000341"

@@ -16,7 +16,8 @@ from pathlib import Path
 import psycopg
 from honcho.manager import Manager
 
-from marketplace.embedded.parts import WEBHOOK_PATH, Parts, undisturbed, write_env
+from marketplace.embedded.keeping import write_env
+from marketplace.embedded.parts import WEBHOOK_PATH, Parts, undisturbed
 from marketplace.embedded.processes import InUseError, PartsError, marked, taken
 
 log = logging.getLogger("serve")

@@ -9,7 +9,8 @@ import stripe
 from django.http import HttpResponse
 from django.test import RequestFactory
 
-from marketplace.embedded.parts import Part, Parts
+from marketplace.embedded.parts import Parts
+from marketplace.embedded.servers import Part
 from marketplace.middleware import outage_page
 from tests.running import Answer, Web, ask, short_lived_folder, until
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from environs import Env
 
-from marketplace.embedded.parts import HERE, kept, write_env
+from marketplace.embedded.keeping import kept, write_env
 from marketplace.embedded.processes import InUseError, held
+from marketplace.embedded.servers import HERE
 
 
 def test_settings_written_are_the_settings_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
