@@ -1,28 +1,51 @@
 """What the marketplace refuses about bookings."""
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 
 from common.errors import MarketplaceError
+from common.formats import when
 
 
 class BookingError(MarketplaceError):
     """A booking that cannot be made or changed like this."""
 
 
+Window = tuple[datetime, datetime]
+
+
 class WindowTaken(BookingError):
     """Somebody was quicker.
 
+    What to take instead is looked up when it is asked for: a refusal that nobody reads costs nothing.
+
     Attributes:
-        taken: the windows that are in the way, as ``(start, end)``, the blocking end included.
-        free: windows of the same length that are free, soonest first.
+        taken: the windows that are in the way, as ``(start, end)``, the blocking end included. Empty when a rival
+            took it and gave it back again while we were looking.
     """
 
-    def __init__(
-        self, message: str, *, taken: list[tuple[datetime, datetime]], free: list[tuple[datetime, datetime]]
-    ) -> None:
-        super().__init__(message, field="start")
+    def __init__(self, start: datetime, *, taken: list[Window], find_free: Callable[[], list[Window]]) -> None:
+        super().__init__("This window is taken.", field="start")
+        self.start = start
         self.taken = taken
-        self.free = free
+        self._find_free = find_free
+
+    @cached_property
+    def free(self) -> list[Window]:
+        """Windows of the same length that are free, soonest first."""
+        return self._find_free()
+
+    @property
+    def message(self) -> str:
+        if not self.taken:
+            return "Somebody was quicker: this window has just been taken."
+        words = ", ".join(f"{when(start)} to {when(end)}" for start, end in self.taken[:3])
+        later = next((start for start, _ in self.free if start >= self.start), None)
+        return f"Taken by someone else: {words}." + (f" It is free from {when(later)}." if later else "")
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class PriceChanged(BookingError):

@@ -10,5 +10,9 @@ class MarketplaceError(Exception):
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)
-        self.message = message
         self.field = field
+
+    @property
+    def message(self) -> str:
+        """The sentence."""
+        return str(self.args[0])

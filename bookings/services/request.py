@@ -10,10 +10,10 @@ from django.db import transaction
 from accounts.models import Role, User
 from bookings import mails
 from bookings.availability import free_windows
-from bookings.errors import BookingError, PriceChanged, WindowTaken
+from bookings.errors import BookingError, PriceChanged, Window, WindowTaken
 from bookings.models import Booking, BookingQuerySet
 from bookings.services.history import note
-from common.formats import duration, money, when
+from common.formats import duration, money
 from common.ids import uuid7
 from machines import pricing
 from machines.models import Listing, ListingStatus, Machine
@@ -39,10 +39,11 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         raise BookingError(f"The shortest booking here is {duration(listing.shortest)}.", field="end")
     if end - start > listing.longest:
         raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
-    if start < _soonest_start(listing.machine, now=now):
+    turnaround = listing.machine.turnaround
+    if start < now + turnaround and start < _soonest_start(listing.machine, now=now):
         raise BookingError(
             "This server is being erased after the booking before. Choose a start that is "
-            f"{duration(listing.machine.turnaround)} away or more.",
+            f"{duration(turnaround)} away or more.",
             field="start",
         )
 
@@ -53,25 +54,20 @@ def _soonest_start(machine: Machine, *, now: datetime) -> datetime:
     return now + machine.turnaround if waits else now.replace(second=0, microsecond=0)
 
 
-def window_taken(
-    listing: Listing, start: datetime, end: datetime, clashes: list[Booking], *, now: datetime
-) -> WindowTaken:
-    """The refusal that says when it is taken, when it is free next, and what to take instead."""
-    machine = listing.machine
-    taken = [(clash.start, clash.blocked_until) for clash in clashes]
-    free = free_windows(
-        machine.pk,
-        length=end - start,
-        turnaround=machine.turnaround,
-        after=max(now, _soonest_start(machine, now=now), start - timedelta(days=2)),
-        until=min(start + timedelta(days=60), now + timedelta(days=listing.max_ahead_days)),
-    )
-    if not taken:
-        return WindowTaken("Somebody was quicker: this window has just been taken.", taken=[], free=free)
-    words = ", ".join(f"{when(a)} to {when(b)}" for a, b in taken[:3])
-    later = [window for window in free if window[0] >= start]
-    free_from = f" It is free from {when(later[0][0])}." if later else ""
-    return WindowTaken(f"Taken by someone else: {words}.{free_from}", taken=taken, free=free)
+def _taken(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> WindowTaken:
+    """The refusal that says by what it is taken, when it is free next, and what to take instead."""
+
+    def find_free() -> list[Window]:
+        return free_windows(
+            listing.machine_id,
+            length=end - start,
+            turnaround=listing.machine.turnaround,
+            after=max(now, _soonest_start(listing.machine, now=now), start - timedelta(days=2)),
+            until=min(start + timedelta(days=60), now + timedelta(days=listing.max_ahead_days)),
+        )
+
+    clashing = _in_the_way(listing.machine, start, end).values_list("start", "blocked_until")
+    return WindowTaken(start, taken=list(clashing), find_free=find_free)
 
 
 def request_booking(
@@ -103,6 +99,8 @@ def request_booking(
             f"The price has changed from {money(expected_total, quote.currency)} to "
             f"{money(quote.total, quote.currency)}. Look at it again, then confirm."
         )
+    if refusal := clashes(listing, start, end, now=now):
+        raise refusal
     booking = Booking(
         id=uuid7(),
         listing=listing,
@@ -119,16 +117,15 @@ def request_booking(
         quote_lines=[_frozen(line) for line in quote.lines],
     )
     with transaction.atomic(durable=True):
-        # The buyer's row is what gets scarcer (a few unpaid holds each), so it is locked, once, before the check.
+        # The buyer's row is what gets scarcer (a few unpaid holds each), so it is locked, once, before they are counted.
         User.objects.select_for_update(no_key=True).get(pk=buyer.pk)
         held = Booking.objects.of_buyer(buyer).unpaid_holds().filter(hold_expires_at__gt=now).count()
         if held >= settings.MARKETPLACE_UNPAID_HOLDS:
             raise BookingError(
                 f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
             )
-        taken = list(_in_the_way(machine, start, end))
-        if taken or not _insert(booking):
-            raise window_taken(listing, start, end, taken or list(_in_the_way(machine, start, end)), now=now)
+        if not _insert(booking):
+            raise _taken(listing, start, end, now=now)
         if Role.BUYER not in buyer.roles:
             User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
         note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
@@ -138,8 +135,8 @@ def request_booking(
 
 def clashes(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> WindowTaken | None:
     """The refusal that asking for ``[start, end)`` would meet now, or ``None``. Changes nothing, promises nothing."""
-    found = list(_in_the_way(listing.machine, start, end))
-    return window_taken(listing, start, end, found, now=now) if found else None
+    refusal = _taken(listing, start, end, now=now)
+    return refusal if refusal.taken else None
 
 
 def _in_the_way(machine: Machine, start: datetime, end: datetime) -> BookingQuerySet:

@@ -14,6 +14,19 @@ from bookings.search import Search, facets, rows, search
 
 PAGE = 20
 HORIZON = timedelta(days=14)
+#: What a row of results does not name, and is not fetched for it.
+NOT_SHOWN = (
+    "description",
+    "created_at",
+    "updated_at",
+    "machine__health_indicators",
+    "machine__os",
+    "machine__created_at",
+    "machine__updated_at",
+    "machine__verified_benchmark__collected_at",
+    "machine__verified_benchmark__source",
+    "machine__verified_benchmark__reason",
+)
 
 
 def horizon_of(found: Search) -> tuple[datetime, datetime]:
@@ -31,9 +44,8 @@ def horizon_of(found: Search) -> tuple[datetime, datetime]:
 def listing_list(request: HttpRequest) -> HttpResponse:
     """The search form, the facets, and the results with the price of the buyer's window."""
     found = search(request.GET, now=timezone.now())
-    page = Paginator(found.listings.select_related("machine__verified_benchmark"), PAGE).get_page(
-        request.GET.get("page")
-    )
+    results = found.listings.select_related("machine__verified_benchmark").defer(*NOT_SHOWN)
+    page = Paginator(results, PAGE).get_page(request.GET.get("page"))
     horizon = horizon_of(found)
     context = {
         "search": found,

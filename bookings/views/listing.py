@@ -73,9 +73,7 @@ def listing_availability(request: HttpRequest, pk: UUID) -> HttpResponse:
 def listing_book(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Hold a window. Whoever is not signed in signs in first and comes back to the same window."""
     if not request.user.is_authenticated:
-        window = urlencode({key: request.POST.get(key, "") for key in ("start", "end")})
-        back = f"{reverse('listing_detail', args=[pk])}?{window}"
-        return redirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': _with_window(request, pk)})}")
     return _book(request, pk)  # type: ignore[arg-type]
 
 
@@ -98,13 +96,19 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             expected_total=form.cleaned_data["expected_total"],
             now=timezone.now(),
         )
-    except WindowTaken as error:
-        form.add_error("start", error.message)
-        return _page(request, listing, form, instead=error.free, status=409)
+    except WindowTaken:
+        # The listing's page says by what it is taken, when it is free next, and offers that.
+        return redirect(_with_window(request, pk))
     except BookingError as error:
         form.add_error(error.field, error.message)
         return _page(request, listing, form, status=422)
     return redirect("booking_pay", pk=booking.pk)
+
+
+def _with_window(request: HttpRequest, pk: UUID) -> str:
+    """The listing's page with the window that was asked for."""
+    window = {key: request.POST.get(key, "") for key in ("start", "end")}
+    return f"{reverse('listing_detail', args=[pk])}?{urlencode(window)}"
 
 
 def _public(pk: UUID) -> Listing:
@@ -128,7 +132,6 @@ def _page(
     listing: Listing,
     form: WindowForm,
     *,
-    instead: list[tuple[datetime, datetime]] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     now = timezone.now()
@@ -149,7 +152,7 @@ def _page(
         "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
         "others": machine.listings.active().exclude(pk=listing.pk),
         **_calendar(listing, now=now),
-        **_quote(listing, form, now=now, instead=instead),
+        **_quote(listing, form, now=now),
     }
     return render(request, "listings/detail.html", context, status=status)
 
@@ -174,11 +177,10 @@ def _quote(
     form: WindowForm,
     *,
     now: datetime,
-    instead: list[tuple[datetime, datetime]] | None = None,
 ) -> dict[str, Any]:
     """The window, what is wrong with it or what it costs, and what to take instead."""
     context: dict[str, Any] = {
-        "listing": listing, "form": form, "instead": instead or [], "quote": None, "start": None, "end": None,
+        "listing": listing, "form": form, "instead": [], "quote": None, "start": None, "end": None,
         "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
     }  # fmt: skip
     if form.is_bound:

@@ -1,0 +1,120 @@
+"""Every main page as everybody who sees it: accessible, within its width, without a complaint of the browser."""
+
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from tests.e2e.conftest import Opens, Site
+from tests.running import ROOT
+
+SCREENSHOTS = ROOT / "var" / "screenshots"
+WIDTHS = (360, 390, 768, 1440, 1920)
+SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1440, "height": 900}}
+SCHEMES = ("light", "dark")
+RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"], "resultTypes": ["violations"]}
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}}
+
+#: Who looks, at what. Of the world that the seed made: {listing}, {machine}, and a booking by its state.
+PAGES = {
+    "home": ("", "/"),
+    "browse": ("", "/listings/"),
+    "browse nothing found": ("", "/listings/?q=nothing&gpu_count=x"),
+    "browse a window": ("buyer", "/listings/?days=2&within=7"),
+    "listing": ("", "/listings/{listing}/"),
+    "listing signed in": ("buyer", "/listings/{listing}/"),
+    "how it works": ("", "/how-it-works/"),
+    "sign in": ("", "/accounts/login/"),
+    "sign up": ("", "/accounts/signup/"),
+    "password reset": ("", "/accounts/password/reset/"),
+    "bookings": ("buyer", "/bookings/"),
+    "bookings past": ("buyer", "/bookings/?when=past"),
+    "bookings none": ("newcomer", "/bookings/"),
+    "booking held": ("buyer", "/bookings/{held}/"),
+    "booking paid": ("buyer", "/bookings/{paid}/"),
+    "booking started": ("buyer", "/bookings/{started}/"),
+    "booking running": ("buyer", "/bookings/{running}/"),
+    "booking over": ("buyer", "/bookings/{over}/"),
+    "booking completed": ("buyer", "/bookings/{completed}/"),
+    "booking paid, provider": ("provider", "/bookings/{paid}/"),
+    "booking completed, administrator": ("administrator", "/bookings/{completed}/"),
+    "pay": ("buyer", "/bookings/{held}/pay/"),
+    "cancel": ("buyer", "/bookings/{paid}/cancel/"),
+    "payments": ("buyer", "/billing/payments/"),
+    "profile": ("buyer", "/accounts/profile/"),
+    "keys": ("buyer", "/accounts/keys/"),
+    "keys none": ("newcomer", "/accounts/keys/"),
+    "verification": ("newcomer", "/accounts/verification/"),
+    "addresses": ("buyer", "/accounts/email/"),
+    "machines": ("provider", "/machines/"),
+    "machines none": ("newcomer", "/machines/"),
+    "machine": ("provider", "/machines/{machine}/"),
+    "machine new": ("provider", "/machines/new/?kind=cluster"),
+    "machine edit": ("provider", "/machines/{machine}/edit/"),
+    "machine calendar": ("provider", "/machines/{machine}/calendar/"),
+    "benchmark new": ("provider", "/machines/{machine}/benchmarks/new/"),
+    "listing edit": ("provider", "/machines/listings/{listing}/edit/"),
+    "bookings of machines": ("provider", "/bookings/?of=machines"),
+    "access": ("provider", "/bookings/{started}/access/"),
+    "wipe": ("provider", "/bookings/{over}/wipe/"),
+    "administration": ("administrator", "/admin/"),
+    "administration bookings": ("administrator", "/admin/bookings/booking/"),
+}
+
+
+def opened(site: Site, browse: Opens, name: str) -> Page:
+    who, path = PAGES[name]
+    page = browse(who)
+    words = {
+        **site.world["bookings"],
+        "listing": site.world["listings"]["busy-1"],
+        "machine": site.world["machines"]["busy-1"],
+    }
+    answer = page.goto(path.format(**words))
+    assert answer.status == 200
+    assert "/accounts/login/" not in page.url or "login" in path
+    return page
+
+
+def violations(page: Page, options: dict) -> list[str]:
+    found = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{violation['id']} ({violation['impact']}): {violation['help']}: "
+        + "; ".join(f"{node['target']} {node['html'][:160]}" for node in violation["nodes"][:4])
+        for violation in found
+    ]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page(site: Site, browse: Opens, name: str):
+    page = opened(site, browse, name)
+    wrong = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            wrong.append(f"{wide} px wide in a window of {width} px")
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        for size, viewport in SIZES.items():
+            page.set_viewport_size(viewport)
+            shoot(page, SCREENSHOTS / f"{name.replace(', ', ' ').replace(' ', '-')}-{size}-{scheme}.png")
+        options = RULES if scheme == "light" else CONTRAST
+        wrong += [f"{scheme}: {words}" for words in violations(page, options)]
+    assert wrong == []
+
+
+def shoot(page: Page, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=path, caret="initial")  # hiding the caret is an inline style, which the pages forbid
+
+
+@pytest.mark.parametrize(("path", "status"), [("/no-such-page/", 404), ("/listings/0/", 404)])
+def test_error_page(browse: Opens, complaints, path: str, status: int):
+    page = browse()
+    answer = page.goto(path)
+    assert answer.status == status
+    complaints.found = [words for words in complaints.found if "status of 404" not in words]
+    assert page.get_by_role("link", name="Find a server").first.is_visible()
+    assert violations(page, RULES) == []
