@@ -55,6 +55,11 @@ class WholeNumberFilter(django_filters.NumberFilter):  # type: ignore[misc]
     field_class = forms.IntegerField
 
 
+def every_country() -> list[tuple[str, str]]:
+    """A function and not a list: forms copy their choices each time they are made, and there are 249 countries."""
+    return list(countries)
+
+
 class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
     """What a listing is. When it is free is :mod:`bookings.search`'s."""
 
@@ -73,9 +78,7 @@ class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
     disk_gb = WholeNumberFilter(
         field_name="machine__disk_size_gb", lookup_expr="gte", label="Disk, GB", min_value=0, max_value=100_000_000
     )
-    country = django_filters.MultipleChoiceFilter(
-        field_name="machine__country", label="Country", choices=list(countries)
-    )
+    country = django_filters.MultipleChoiceFilter(field_name="machine__country", label="Country", choices=every_country)
     price_max = django_filters.NumberFilter(
         method="noted", label="At most", min_value=0, max_value=1_000_000_000, decimal_places=2
     )
