@@ -31,13 +31,13 @@ class Job:
 class Outcome:
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
-    statuses: dict[int, int] = field(default_factory=dict)
+    answers: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Outcome") -> None:
         self.seconds += other.seconds
         self.latencies += other.latencies
-        for status, count in other.statuses.items():
-            self.statuses[status] = self.statuses.get(status, 0) + count
+        for answer, count in other.answers.items():
+            self.answers[answer] = self.answers.get(answer, 0) + count
 
 
 class Clients:
@@ -100,16 +100,16 @@ def _ask(number: int, port: int, requests: Sequence[bytes], by_clock: bool, begi
         while (before := time.monotonic()) < begin + seconds:
             turn = int((before - begin) / WINDOW_SECONDS) if by_clock else asked
             connection.sendall(requests[turn % len(requests)])
-            status = _answer(connection)
+            answer = _answer(connection)
             outcome.latencies.append(time.monotonic() - before)
-            outcome.statuses[status] = outcome.statuses.get(status, 0) + 1
+            outcome.answers[answer] = outcome.answers.get(answer, 0) + 1
             asked += 1
         outcome.seconds = time.monotonic() - begin
     return outcome
 
 
-def _answer(connection: socket.socket) -> int:
-    """Read one answer to its end. Returns its status."""
+def _answer(connection: socket.socket) -> str:
+    """Read one answer to its end. Returns its status and, of a redirect, where it leads: ``302 /bookings``."""
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)
@@ -126,4 +126,6 @@ def _answer(connection: socket.socket) -> int:
         if not chunk:
             raise OSError("the server closed the connection in the middle of an answer")
         missing -= len(chunk)
-    return int(head[9:12])
+    status = head[9:12].decode()
+    _, _, location = head.lower().partition(b"\r\nlocation: ")
+    return f"{status} /{location.split(b'/', 2)[1].decode()}" if location else status

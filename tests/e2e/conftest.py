@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Response, Route, sync_playwright
 from psycopg.rows import dict_row
 
 from tests.conftest import CHROMIUM
@@ -24,8 +24,10 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
 #: How long a page may take to show what is expected of it, while two cores do everything.
 PATIENCE = 15_000
-#: A form that comes back with an error is an answer, not a failure; browsers write it to the console all the same.
-EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of (402|409|422)\b")
+#: A form that comes back with an error is an answer, not a failure.
+REFUSALS = (402, 409, 422)
+#: Browsers write every answer that is not a success to the console; answers are listened to themselves.
+EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -150,6 +152,12 @@ class Complaints:
     """What browsers had to say about the pages: errors, warnings, refusals by the Content-Security-Policy."""
 
     found: list[str] = field(default_factory=list)
+    muted: bool = False
+
+    def no_more(self) -> None:
+        """Fail if there is anything; what comes from now on is not the page's fault but that of a test's tool."""
+        assert self.found == []
+        self.muted = True
 
     def listen(self, context: BrowserContext) -> None:
         context.on("console", lambda message: self._note(message.type, message.text, message.page))
@@ -159,8 +167,12 @@ class Complaints:
         )
 
     def _note(self, kind: str, text: str, page: Page | None) -> None:
-        if kind in ("error", "warning") and not EXPECTED.match(text):
+        if kind in ("error", "warning") and not EXPECTED.match(text) and not self.muted:
             self.found.append(f"{page and page.url}: {kind}: {text}")
+
+    def _note_answer(self, answer: Response) -> None:
+        if answer.status >= 400 and answer.status not in REFUSALS and not self.muted:
+            self.found.append(f"{answer.status} {answer.url}")
 
 
 Opens = Callable[..., Page]
