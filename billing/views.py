@@ -138,13 +138,14 @@ def _after(request: HttpRequest, booking: Booking, payment: Payment) -> HttpResp
 
 def _page(request: HttpRequest, booking: Booking, *, error: str = "", status: int = 200) -> HttpResponse:
     now = timezone.now()
-    until = terms.deadline(booking.cancellation_terms, start=booking.start)
+    booked_terms = terms.frozen_into(booking)
+    until = booked_terms.full_until(booking.start)
     context: dict[str, Any] = {
         "booking": booking,
         "payable": booking.is_payable(now=now),
         "error": error,
         "form": CardForm(),
-        "terms": terms.sentence(booking.cancellation_terms),
+        "terms": booked_terms.sentence,
         "full_refund_until": until if until and until > now else None,
         "stripe_js_url": settings.STRIPE_JS_URL,
         "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,

@@ -3,7 +3,7 @@
 from accounts.models import User
 from accounts.outbox import in_zone_of, write_mail
 from bookings.models import Access, Booking
-from bookings.terms import Refund, sentence
+from bookings.terms import Refund, frozen_into
 from common.formats import duration, money, when_both
 
 
@@ -31,7 +31,7 @@ def confirmed(booking: Booking) -> None:
             f"Confirmed: {booking.machine.title}",
             f"Your booking {booking.reference} of {booking.machine.title} is paid and confirmed: {_window(booking)}.",
             f"You paid {_price(booking)}. Nothing is charged for time outside the booking.",
-            f"If your plans change: {sentence(booking.cancellation_terms)}",
+            f"If your plans change: {frozen_into(booking).sentence}",
             "Add your SSH public key to your account before the start, so that you can be let in.",
         )
     with in_zone_of(provider):

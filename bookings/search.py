@@ -155,8 +155,8 @@ def bookable(listings: ListingQuerySet, wish: Wish, *, now: datetime) -> Listing
         ahead = (wish.start - now) / timedelta(days=1)
         return listings.filter(
             ~Exists(_in_the_way(Value(wish.start), Value(wish.end))),
+            LessThanOrEqual(F("soonest"), max(wish.start, whole_minute(now))),
             max_ahead_days__gte=max(0, ahead),
-            soonest__lte=max(wish.start, whole_minute(now)),
         )
     assert wish.length is not None
     assert wish.within is not None

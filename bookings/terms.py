@@ -11,6 +11,42 @@ from common.money import rounded
 
 
 @dataclass(frozen=True)
+class Terms:
+    """Steps of ``(time left before the start, share of the price that comes back)``; the first that fits counts."""
+
+    steps: tuple[tuple[timedelta, Decimal], ...]
+
+    def share(self, *, before_start: timedelta) -> Decimal:
+        """The share of the price, 0 to 1, that a buyer gets back who cancels ``before_start``."""
+        return next((share for at_least, share in self.steps if before_start >= at_least), Decimal(0))
+
+    def full_until(self, start: datetime) -> datetime | None:
+        """Until when everything comes back, or ``None`` if never."""
+        return next((start - at_least for at_least, share in self.steps if share == 1), None)
+
+    @property
+    def sentence(self) -> str:
+        """In words, from the same numbers."""
+        parts = [f"{_share_words(share)} until {_span_words(at_least)}" for at_least, share in self.steps]
+        rest = ", nothing after that" if self.steps[-1][0] > timedelta(0) else ""
+        return ", ".join(parts) + rest + "."
+
+    def frozen(self) -> list[list[str | float]]:
+        """As a booking keeps them: seconds and shares."""
+        return [[at_least.total_seconds(), str(share)] for at_least, share in self.steps]
+
+
+def current(name: str) -> Terms:
+    """What terms of this name mean today (``settings.MARKETPLACE_CANCELLATION``; rules: When)."""
+    return Terms(tuple((at_least, Decimal(share)) for at_least, share in settings.MARKETPLACE_CANCELLATION[name]))
+
+
+def frozen_into(booking: Booking) -> Terms:
+    """What the booking's terms meant when it was asked for: later changes of the settings do not touch it."""
+    return Terms(tuple((timedelta(seconds=seconds), Decimal(share)) for seconds, share in booking.refund_steps))
+
+
+@dataclass(frozen=True)
 class Refund:
     """What a cancellation gives back, and why, line by line.
 
@@ -37,14 +73,6 @@ def _kept_waiting(booking: Booking, *, now: datetime) -> bool:
     return overdue or Booking.objects.kept_waiting(now=now).filter(pk=booking.pk).exists()
 
 
-def share_by_terms(terms: str, *, before_start: timedelta) -> Decimal:
-    """The share of the price that a buyer gets back who cancels ``before_start`` (rules: When, cancellation terms)."""
-    for at_least, share in settings.MARKETPLACE_CANCELLATION[terms]:
-        if before_start >= at_least:
-            return Decimal(share)
-    return Decimal(0)
-
-
 def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
     """What canceling the booking now gives back. Changes nothing."""
     price = booking.price_total if booking.is_paid else Decimal(0)
@@ -55,28 +83,11 @@ def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
     elif _kept_waiting(booking, now=now):
         share, because = Decimal(1), "The machine was not handed over in time: everything comes back."
     else:
-        share = share_by_terms(booking.cancellation_terms, before_start=booking.start - now)
-        because = f"{booking.get_cancellation_terms_display()} terms: " + sentence(booking.cancellation_terms)
+        terms = frozen_into(booking)
+        share = terms.share(before_start=booking.start - now)
+        because = f"{booking.get_cancellation_terms_display()} terms: {terms.sentence}"
     back = rounded(price * share, booking.currency)
     return Refund(price, share, back, price - back, booking.currency, because)
-
-
-def sentence(terms: str) -> str:
-    """The terms in words, made from the same numbers as :func:`share_by_terms`."""
-    parts = [
-        f"{_share_words(Decimal(share))} until {_span_words(at_least)}"
-        for at_least, share in settings.MARKETPLACE_CANCELLATION[terms]
-    ]
-    rest = "" if settings.MARKETPLACE_CANCELLATION[terms][-1][0] <= timedelta(0) else ", nothing after that"
-    return ", ".join(parts) + rest + "."
-
-
-def deadline(terms: str, *, start: datetime) -> datetime | None:
-    """Until when everything comes back, or ``None`` if never."""
-    for at_least, share in settings.MARKETPLACE_CANCELLATION[terms]:
-        if Decimal(share) == 1:
-            return start - at_least
-    return None
 
 
 def _share_words(share: Decimal) -> str:

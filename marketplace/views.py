@@ -51,7 +51,7 @@ def how_it_works(request: HttpRequest) -> HttpResponse:
         "turnaround_minutes": int(settings.MARKETPLACE_TURNAROUND.total_seconds() // 60),
         "unpaid_holds": settings.MARKETPLACE_UNPAID_HOLDS,
         "commission": settings.MARKETPLACE_COMMISSION,
-        "terms": [(kind.label, terms.sentence(kind.value)) for kind in CancellationTerms],
+        "terms": [(kind.label, terms.current(kind.value).sentence) for kind in CancellationTerms],
     }
     return render(request, "how_it_works.html", context)
 

@@ -108,6 +108,7 @@ def _booking(listing: Listing, buyer: User, start: datetime, end: datetime, *, n
         paid_at=asked,
         hold_expires_at=asked,
         cancellation_terms=listing.cancellation_terms,
+        refund_steps=[],
         currency=quote.currency,
         price_total=quote.total,
         quote_lines=[

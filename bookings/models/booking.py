@@ -131,6 +131,9 @@ class Booking(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
     cancellation_terms = models.CharField(max_length=10, choices=CancellationTerms.choices)
+    refund_steps = models.JSONField(
+        help_text="What the terms meant then: seconds before the start, share of the price."
+    )
     currency = models.CharField(max_length=3, choices=Currency.choices)
     price_total = models.DecimalField(max_digits=12, decimal_places=2)
     quote_lines = models.JSONField(help_text="The quote as it was when the window was asked for.")

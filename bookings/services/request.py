@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import Role, User
-from bookings import mails
+from bookings import mails, terms
 from bookings.availability import free_windows
 from bookings.errors import BookingError, PriceChanged, Window, WindowTaken
 from bookings.models import Booking, BookingQuerySet
@@ -112,6 +112,7 @@ def request_booking(
         created_at=now,
         hold_expires_at=now + settings.MARKETPLACE_HOLD,
         cancellation_terms=listing.cancellation_terms,
+        refund_steps=terms.current(listing.cancellation_terms).frozen(),
         currency=quote.currency,
         price_total=quote.total,
         quote_lines=[_frozen(line) for line in quote.lines],

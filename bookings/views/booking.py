@@ -62,7 +62,7 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "payments": booking.payments.prefetch_related("refunds").order_by("timestamp"),
         "wipes": wipe_progress(booking) if booking.wipe_opened_at else [],
         "keys": booking.buyer.ssh_keys.all(),
-        "terms": terms.sentence(booking.cancellation_terms),
+        "terms": terms.frozen_into(booking).sentence,
         "refreshing": booking.is_hold or (booking.is_active and access is None) or booking.is_awaiting_wipe,
     }
     fragment = request.htmx  # type: ignore[attr-defined]

@@ -146,7 +146,7 @@ def _page(
         "benchmark": machine.verified_benchmark,
         "benchmarks": benchmarks,
         "measures": _measures(listing),
-        "terms": terms.sentence(listing.cancellation_terms),
+        "terms": terms.current(listing.cancellation_terms).sentence,
         "last_wiped": Booking.objects.filter(machine=machine, wiped_at__isnull=False).order_by("-wiped_at").first(),
         "provider_verified": machine.provider.verifications.approved().order_by("-decided_at").first(),
         "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
@@ -203,9 +203,9 @@ def _quote(
         _add(form, context, error)
     if end > start:
         context |= {"quote": pricing.quote(listing.rates, start, end), "start": start, "end": end}
-        until = terms.deadline(listing.cancellation_terms, start=start)
+        until = terms.current(listing.cancellation_terms).full_until(start)
         context["full_refund_until"] = until if until and until > now else None
-        context["terms"] = terms.sentence(listing.cancellation_terms)
+        context["terms"] = terms.current(listing.cancellation_terms).sentence
     return context
 
 

@@ -52,7 +52,7 @@ class ListingQuerySet(models.QuerySet["Listing"]):
         return self.exclude(status=ListingStatus.ARCHIVED)
 
     def with_machine(self) -> "ListingQuerySet":
-        """With everything a row of results names."""
+        """With everything a listing's page names: the machine, its GPU, its verified benchmark, its provider."""
         return self.select_related("machine__gpu", "machine__verified_benchmark", "machine__provider")
 
 

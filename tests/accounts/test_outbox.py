@@ -41,9 +41,9 @@ def test_one_event_writes_one_mail(written, buyer):
 
 
 def test_a_mail_of_something_undone_is_not_sent(buyer, now):
-    with pytest.raises(RuntimeError), transaction.atomic():
+    with transaction.atomic():
         outbox.write_mail(user=buyer, key="event:2", subject="Never", paragraphs=["Never"])
-        raise RuntimeError
+        transaction.set_rollback(True)
     assert outbox.send_due(now=now + timedelta(seconds=1)) == 0
 
 

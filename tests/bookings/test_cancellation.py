@@ -11,7 +11,7 @@ from bookings.errors import BookingError, NotYours
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
-from bookings.terms import deadline, refund_for, sentence, share_by_terms
+from bookings.terms import current, refund_for
 from machines.models import CancellationTerms
 from tests.people import DAY, HOUR, make_listing, make_over, make_paid, minute
 
@@ -47,7 +47,7 @@ def owed(booking: Booking) -> Decimal:
 
 @pytest.mark.parametrize(("terms", "before", "share"), BOUNDARIES)
 def test_the_terms_say_what_a_buyer_gets_back_to_the_second(terms, before, share):
-    assert share_by_terms(terms, before_start=before) == share
+    assert current(terms).share(before_start=before) == share
 
 
 @pytest.mark.parametrize(("terms", "before", "share"), [row for row in BOUNDARIES if row[1] <= 7 * DAY])
@@ -170,12 +170,21 @@ def test_a_canceled_window_is_free_again(paid, other_buyer, now):
 
 
 def test_the_terms_in_words_say_the_same_numbers():
-    assert sentence("flexible") == "full refund until 1 hour before the start, nothing after that."
-    assert sentence("moderate") == "full refund until 24 hours before the start, half back until the start."
-    assert sentence("strict") == "half back until 7 days before the start, nothing after that."
+    assert current("flexible").sentence == "full refund until 1 hour before the start, nothing after that."
+    assert current("moderate").sentence == "full refund until 24 hours before the start, half back until the start."
+    assert current("strict").sentence == "half back until 7 days before the start, nothing after that."
 
 
 def test_the_last_moment_for_a_full_refund(now):
-    assert deadline("flexible", start=now) == now - HOUR
-    assert deadline("moderate", start=now) == now - DAY
-    assert deadline("strict", start=now) is None
+    assert current("flexible").full_until(now) == now - HOUR
+    assert current("moderate").full_until(now) == now - DAY
+    assert current("strict").full_until(now) is None
+
+
+def test_a_booking_keeps_what_its_terms_meant_when_it_was_asked_for(paid, settings):
+    """The name of the terms is not enough: their meaning is frozen too."""
+    before = refund_for(paid, by_provider=False, now=paid.start - 3 * DAY)
+    settings.MARKETPLACE_CANCELLATION = {name: [(DAY * 300, Decimal(1))] for name in ("flexible", "moderate", "strict")}
+    paid.refresh_from_db()
+    assert refund_for(paid, by_provider=False, now=paid.start - 3 * DAY) == before
+    assert before.back > 0

@@ -294,8 +294,8 @@ def a_booking(listing, buyer, start, end, status, **fields) -> Booking:
     return Booking(
         id=uuid7(), listing=listing, machine=listing.machine, buyer=buyer, start=start, end=end,
         blocked_until=end + listing.machine.turnaround, status=status, hold_expires_at=start, paid_at=start,
-        completed_at=end, canceled_at=start, cancellation_terms="moderate", currency="EUR", price_total=1,
-        quote_lines=[], **fields,
+        completed_at=end, canceled_at=start, cancellation_terms="moderate", refund_steps=[], currency="EUR",
+        price_total=1, quote_lines=[], **fields,
     )  # fmt: skip
 
 

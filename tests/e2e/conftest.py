@@ -24,8 +24,6 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
 #: How long a page may take to show what is expected of it, while two cores do everything.
 PATIENCE = 15_000
-#: A form that comes back with an error is an answer, not a failure.
-REFUSALS = (402, 409, 422)
 #: Browsers write every answer that is not a success to the console; answers are listened to themselves.
 EXPECTED = re.compile(r"Failed to load resource: the server responded with a status of")
 
@@ -153,6 +151,8 @@ class Complaints:
 
     found: list[str] = field(default_factory=list)
     muted: bool = False
+    #: A form that comes back with an error is an answer, not a failure.
+    allowed: set[int] = field(default_factory=lambda: {402, 409, 422})
 
     def no_more(self) -> None:
         """Fail if there is anything; what comes from now on is not the page's fault but that of a test's tool."""
@@ -171,7 +171,7 @@ class Complaints:
             self.found.append(f"{page and page.url}: {kind}: {text}")
 
     def _note_answer(self, answer: Response) -> None:
-        if answer.status >= 400 and answer.status not in REFUSALS and not self.muted:
+        if answer.status >= 400 and answer.status not in self.allowed and not self.muted:
             self.found.append(f"{answer.status} {answer.url}")
 
 
@@ -192,7 +192,8 @@ def browse(site: Site, chromium: Browser, complaints: Complaints) -> Iterator[Op
 
     def open_browser(name: str = "", **settings: Any) -> Page:
         settings = {"viewport": {"width": 1440, "height": 900}, "timezone_id": "Europe/Berlin", **settings}
-        context = chromium.new_context(base_url=site.url, locale="en-GB", **settings)
+        # Still colours: one that is on its way from light to dark has any contrast.
+        context = chromium.new_context(base_url=site.url, locale="en-GB", reduced_motion="reduce", **settings)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.route(lambda url: not url.startswith(("http://127.0.0.1:", "data:", "blob:")), _refuse(complaints))

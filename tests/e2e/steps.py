@@ -26,6 +26,7 @@ def local(moment: datetime) -> str:
 
 def choose_window(page: Page, start: datetime, end: datetime) -> None:
     """Fill in both ends on a listing's page, and wait for the quote of each."""
+    page.wait_for_load_state()  # before that, nothing listens to the form yet
     for name, moment in (("start", start), ("end", end)):
         box = page.locator(f"#quote [name={name}]")
         if box.input_value() != local(moment):
