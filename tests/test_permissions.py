@@ -267,7 +267,7 @@ def test_everybody_gets_what_the_table_says(client, addresses, cast):
                 wrong.append(f"{row.route} {row.method} as {name}: {met}, should be {expected}")
         if "any" in row.expected.values() and len(set(answers.values())) > 1:
             wrong.append(f"{row.route} {row.method}: {answers}, should be one for all")
-    assert wrong == []
+    assert not wrong, "\n".join(wrong)
 
 
 # Things of other people, by their ids -----------------------------------------------------------------------

@@ -192,7 +192,6 @@ def browse(site: Site, chromium: Browser, complaints: Complaints) -> Iterator[Op
 
     def open_browser(name: str = "", **settings: Any) -> Page:
         settings = {"viewport": {"width": 1440, "height": 900}, "timezone_id": "Europe/Berlin", **settings}
-        # Still colours: one that is on its way from light to dark has any contrast.
         context = chromium.new_context(base_url=site.url, locale="en-GB", reduced_motion="reduce", **settings)
         contexts.append(context)
         context.set_default_timeout(PATIENCE)

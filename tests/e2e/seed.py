@@ -21,7 +21,7 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import Role, User  # noqa: E402
 from accounts.services.ssh_keys import add_key  # noqa: E402
-from machines.models import GPUModel, Listing  # noqa: E402
+from machines.models import GPUModel, Listing, ListingStatus  # noqa: E402
 from tests.people import (  # noqa: E402
     DAY,
     HOUR,
@@ -82,6 +82,7 @@ def main() -> None:
 
     free = [offer(f"free-{n}") for n in range(FREE_MACHINES)]
     offer("path-1")
+    make_listing(make_machine(provider, "new-1"), status=ListingStatus.PAUSED)  # waits for its first benchmark
     busy = offer("busy-1", description="Two sockets, four NVMe disks.\nNo swap.")
     second, third, fourth = (offer(f"busy-{n}", cancellation_terms="flexible") for n in (2, 3, 4))
     completed = make_over(busy, buyer, end=now - 2 * DAY)
