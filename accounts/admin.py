@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from accounts.models import OutgoingMail, Role, SSHKey, User, Verification
 from accounts.services.verifications import decide_verification
-from common.administration import SaveChanged, ShownAdmin, decide, linked, links_to
+from common.administration import ActsOnRows, SaveChanged, ShownAdmin, decide, linked, links_to
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -44,7 +44,7 @@ class RoleFilter(admin.SimpleListFilter):
 
 
 @admin.register(User)
-class UserAdmin(SaveChanged, DjangoUserAdmin):  # type: ignore[type-arg]
+class UserAdmin(SaveChanged, ActsOnRows, DjangoUserAdmin):  # type: ignore[type-arg]
     add_form = NewUserForm
     form = EditUserForm
     ordering = ["-signup_date"]
@@ -183,10 +183,29 @@ class SentFilter(admin.SimpleListFilter):
 
 @admin.register(OutgoingMail)
 class OutgoingMailAdmin(ShownAdmin):
-    list_display = ["subject", "user_link", "created_at", "sent_at", "attempts", "next_attempt_at", "error"]
+    """What went to whom, and what went wrong. Never the body: it may hold a link that lets its reader in."""
+
+    list_display = ["subject", "recipient", "user_link", "state", "created_at", "attempts", "next_attempt_at", "error"]
     list_filter = [SentFilter, "created_at"]
     list_select_related = ["user"]
-    search_fields = ["subject", "key", "user__email"]
+    search_fields = ["subject", "key", "user__email", "address"]
     date_hierarchy = "created_at"
-    fields = ["subject", "user_link", "key", "text", "created_at", "sent_at", "attempts", "next_attempt_at", "error"]
+    fields = [
+        "subject",
+        "recipient",
+        "user_link",
+        "key",
+        "state",
+        "created_at",
+        "sent_at",
+        "attempts",
+        "next_attempt_at",
+        "error",
+    ]
     user_link = linked("user")
+
+    @admin.display(description="state", ordering="sent_at")
+    def state(self, mail: OutgoingMail) -> str:
+        if mail.sent_at:
+            return "Sent"
+        return "Tried, not sent" if mail.attempts else "Waiting"

@@ -92,9 +92,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         return Role.PROVIDER in self.roles
 
     @property
+    def is_platform_administrator(self) -> bool:
+        """Decides about people, machines and money. Entering the administration (``is_staff``) is less than that."""
+        return Role.PLATFORM_ADMINISTRATOR in self.roles
+
+    @property
     def is_verified(self) -> bool:
         """Whether an administrator has approved this person's or institution's papers."""
-        return any(v.status == Verification.Status.APPROVED for v in self.verifications.all())
+        return any(v.is_approved for v in self.verifications.all())
 
 
 class VerificationQuerySet(models.QuerySet["Verification"]):
@@ -154,6 +159,18 @@ class Verification(models.Model):
     def __str__(self) -> str:
         return f"{self.legal_name} ({self.get_status_display()})"
 
+    @property
+    def is_pending(self) -> bool:
+        return self.status == self.Status.PENDING
+
+    @property
+    def is_approved(self) -> bool:
+        return self.status == self.Status.APPROVED
+
+    @property
+    def is_rejected(self) -> bool:
+        return self.status == self.Status.REJECTED
+
 
 class SSHKey(models.Model):
     """A public key that lets its owner into booked machines. Checked by :mod:`accounts.ssh` before it is stored."""
@@ -168,6 +185,7 @@ class SSHKey(models.Model):
 
     class Meta:
         db_table = "ssh_keys"
+        verbose_name = "SSH key"
         ordering = ["created_at"]
         constraints = [
             models.UniqueConstraint(fields=["user", "fingerprint"], name="ssh_keys_once_a_user"),
@@ -175,6 +193,10 @@ class SSHKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.fingerprint}"
+
+
+#: How the keys of mails begin that may hold a link which lets somebody in.
+PRIVATE = "private:"
 
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
@@ -218,6 +240,10 @@ class OutgoingMail(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} → {self.recipient}"
+
+    @property
+    def is_private(self) -> bool:
+        return self.key.startswith(PRIVATE)
 
     @property
     def recipient(self) -> str:

@@ -9,16 +9,19 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
-from django.db import transaction
+from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.models import OutgoingMail, User
+from accounts.models import PRIVATE, OutgoingMail, User
 from common.ids import uuid7
+from common.leases import Clock, growing_pause
 from common.queue import soon
 
 log = logging.getLogger(__name__)
 
+#: Longer than a mail server may take for one mail.
+LEASE = timedelta(minutes=2)
 FIRST_PAUSE = timedelta(seconds=30)
 LONGEST_PAUSE = timedelta(hours=1)
 
@@ -57,42 +60,47 @@ def write_mail(
 
 
 def queue_mail(*, address: str, user: User | None, subject: str, text: str, html: str = "") -> None:
-    """Put a mail that is written already into the outbox: django-allauth's, which may go to an address without a user."""
+    """Put a mail that is written already into the outbox: django-allauth's, which may go to an address without a user.
+
+    It may hold a link that lets somebody in, so it is forgotten once it has been sent.
+    """
     OutgoingMail.objects.create(
-        user=user, address=address, key=f"{uuid7()}", subject=subject[:250], text=text, html=html
+        user=user, address=address, key=f"{PRIVATE}{uuid7()}", subject=subject[:250], text=text, html=html
     )
     soon("accounts.tasks.send_mails")
 
 
 def send_due(*, now: datetime, limit: int = 50) -> int:
-    """Send what is due and return how many went out. Safe to run twice at once: each row is locked while it is sent."""
-    sent = 0
-    for pk in OutgoingMail.objects.due(now=now).values_list("pk", flat=True)[:limit]:
-        sent += _send(pk, now=now)
-    return sent
+    """Send what is due and return how many went out. Safe to run twice at once: whoever takes a mail has it for a while.
+
+    Whatever is wrong with one mail, the others get their turn.
+    """
+    clock = Clock(now)
+    due = OutgoingMail.objects.due(now=now).values_list("pk", flat=True)[:limit]
+    return sum(_send(pk, now=clock.now()) for pk in due)
 
 
-@transaction.atomic
 def _send(pk: UUID, *, now: datetime) -> bool:
-    mail = (
-        (OutgoingMail.objects.due(now=now).select_for_update(skip_locked=True, of=("self",)).select_related("user"))
+    taken = (
+        OutgoingMail.objects.due(now=now)
         .filter(pk=pk)
-        .first()
+        .order_by()
+        .update(next_attempt_at=now + LEASE, attempts=F("attempts") + 1)
     )
-    if mail is None:
+    if not taken:
         return False
+    mail = OutgoingMail.objects.select_related("user").get(pk=pk)
     message = EmailMultiAlternatives(mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, [mail.recipient])
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
-    mail.attempts += 1
     try:
         message.send()
-    except Exception as error:  # whatever is wrong with one mail, the others get their turn
+    except Exception as error:
         log.warning("mail %s was not sent: %r", mail.pk, error)
-        mail.error = str(error)[:500]
-        mail.next_attempt_at = now + min(FIRST_PAUSE * 2 ** (mail.attempts - 1), LONGEST_PAUSE)
-        mail.save(update_fields=["attempts", "error", "next_attempt_at"])
+        pause = growing_pause(mail.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+        OutgoingMail.objects.filter(pk=pk).update(error=str(error)[:500], next_attempt_at=now + pause)
         return False
-    mail.sent_at, mail.error = timezone.now(), ""
-    mail.save(update_fields=["attempts", "sent_at", "error"])
+    # Links that let somebody in are not kept once they are out.
+    forgotten = {"text": "", "html": ""} if mail.is_private else {}
+    OutgoingMail.objects.filter(pk=pk).update(sent_at=timezone.now(), error="", **forgotten)
     return True

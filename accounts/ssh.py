@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from common.errors import MarketplaceError
 
 MIN_RSA_BITS = 3072
+CERTIFICATE = "-cert-v01@openssh.com"
 
 
 class BadKey(MarketplaceError):
@@ -34,7 +35,7 @@ def parse(text: str) -> PublicKey:
     """Check one public key as it is pasted from a ``.pub`` file.
 
     Raises:
-        BadKey: it is private, broken by line breaks, more than one, weak, or no key at all.
+        BadKey: it is private, a certificate, broken by line breaks, more than one, weak, or no key at all.
     """
     text = text.strip()
     if "PRIVATE KEY" in text:
@@ -50,6 +51,8 @@ def parse(text: str) -> PublicKey:
     if len(parts) < 2:
         raise BadKey("This is not an SSH public key. It begins with ssh-ed25519 or ssh-rsa and stands in a .pub file.")
     key_type, body, comment = parts[0], parts[1], parts[2] if len(parts) > 2 else ""
+    if key_type.endswith(CERTIFICATE):
+        raise BadKey("This is a certificate. Paste the key that it was made for: the .pub file without “-cert”.")
     if key_type == "ssh-dss":
         raise BadKey("DSA keys are too weak. Make a new one: ssh-keygen -t ed25519")
     try:

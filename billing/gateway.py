@@ -194,12 +194,20 @@ def make_refund(refund: Refund) -> MadeRefund:
         )
 
 
+def get_refund(refund_id: str) -> MadeRefund:
+    """The Refund as it is now."""
+    with _translated():
+        return _refund(client().v1.refunds.retrieve(refund_id))
+
+
 def verified_event(payload: bytes, signature: str) -> dict[str, Any]:
     """A webhook's event, once its signature has been checked.
 
     Raises:
         ValueError: not signed with our secret, too old, or no event.
     """
+    if not signature.isascii():
+        raise ValueError("This is no signature.")
     text = payload.decode()
     try:
         stripe.WebhookSignature.verify_header(

@@ -42,12 +42,12 @@ class StageFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("unpaid", "Held, not paid"), ("confirmed", "Paid, not begun"), ("wipe", "Waits for its wipe")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Booking]) -> QuerySet[Booking]:
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if self.value() == "unpaid":
-            return queryset.filter(status="pending", paid_at=None)
+            return queryset.unpaid_holds()
         if self.value() == "confirmed":
-            return queryset.filter(status="pending", paid_at__isnull=False)
-        return queryset.filter(wipe_opened_at__isnull=False, wiped_at=None) if self.value() == "wipe" else queryset
+            return queryset.confirmed()
+        return queryset.awaiting_wipe() if self.value() == "wipe" else queryset
 
 
 @admin.register(Booking)

@@ -52,5 +52,9 @@ class PriceChanged(BookingError):
     """The price is no longer the one that the buyer was shown."""
 
 
+class RefundChanged(BookingError):
+    """What comes back is no longer what the person was shown."""
+
+
 class NotYours(BookingError):
     """The person has no part in this booking, or not the one that this needs."""

@@ -1,6 +1,7 @@
 """The browse page's query parameters: every filter is in the URL, so that a search can be shared.
 
-A parameter that makes no sense is left out of the search and named in a note; it never breaks the page.
+``start`` and ``end`` mean the same to everybody: they carry their offset, or ``tz`` names the zone in which they were
+typed (:mod:`bookings.moments`). A parameter that makes no sense is left out of the search and named in a note; it never breaks the page.
 """
 
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
 from django_countries import countries
 
+from bookings.moments import MomentField, MomentsForm
 from common.money import Currency
 from machines.models import Listing, ListingQuerySet
 
@@ -44,11 +46,8 @@ class Wish:
         return self.end - self.start if self.start and self.end else self.length
 
 
-class LocalDateTimeInput(forms.DateTimeInput):
-    input_type = "datetime-local"
-
-    def __init__(self) -> None:
-        super().__init__(attrs={"step": 60}, format="%Y-%m-%dT%H:%M")
+class MomentFilter(django_filters.Filter):  # type: ignore[misc]
+    field_class = MomentField
 
 
 class WholeNumberFilter(django_filters.NumberFilter):  # type: ignore[misc]
@@ -83,8 +82,8 @@ class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
         method="noted", label="At most", min_value=0, max_value=1_000_000_000, decimal_places=2
     )
     currency = django_filters.ChoiceFilter(choices=Currency.choices, label="Currency", empty_label="any")
-    start = django_filters.IsoDateTimeFilter(method="noted", label="Free from", widget=LocalDateTimeInput)
-    end = django_filters.IsoDateTimeFilter(method="noted", label="until", widget=LocalDateTimeInput)
+    start = MomentFilter(method="noted", label="Free from")
+    end = MomentFilter(method="noted", label="until")
     days = django_filters.NumberFilter(method="noted", label="For days", min_value=Decimal("0.04"), max_value=MOST_DAYS)
     within = django_filters.NumberFilter(method="noted", label="within days", min_value=1, max_value=365)
     verified = django_filters.ChoiceFilter(
@@ -98,6 +97,7 @@ class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = Listing
         fields: list[str] = []
+        form = MomentsForm
 
     def __init__(self, *args: Any, gpus: list[tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -128,8 +128,8 @@ class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
         return listings
 
     def by_reliability(self, listings: QuerySet[Listing], name: str, value: Decimal) -> QuerySet[Listing]:
-        """In percent; a share of one (0.99) is meant as one."""
-        return listings.filter(machine__reliability__gte=float(value if value <= 1 else value / 100))
+        """In percent, always: 1 is one of a hundred."""
+        return listings.filter(machine__reliability__gte=float(value / 100))
 
 
 def order(listings: ListingQuerySet, sort: str) -> ListingQuerySet:

@@ -1,13 +1,13 @@
-"""Forms about windows, access and wipes. Times are entered and shown in the person's own time zone."""
+"""Forms about windows, access and wipes. Times are typed as :mod:`bookings.moments` says."""
 
 from datetime import datetime
-from typing import Any
 
 from django import forms
 from django.utils import timezone
 
-from bookings.filters import FAR, LocalDateTimeInput
+from bookings.filters import FAR
 from bookings.models import Access, WipeMethod, WipeStatus
+from bookings.moments import MomentField, MomentsForm
 
 
 def not_far_away(moment: datetime) -> None:
@@ -15,11 +15,11 @@ def not_far_away(moment: datetime) -> None:
         raise forms.ValidationError("This date is too far away.")
 
 
-class WindowForm(forms.Form):
+class WindowForm(MomentsForm):
     """From when to when. Whether that can be booked is the services' question."""
 
-    start = forms.DateTimeField(label="From", widget=LocalDateTimeInput, validators=[not_far_away])
-    end = forms.DateTimeField(label="Until", widget=LocalDateTimeInput, validators=[not_far_away])
+    start = MomentField(label="From", validators=[not_far_away])
+    end = MomentField(label="Until", validators=[not_far_away])
 
 
 class BookingForm(WindowForm):
@@ -29,6 +29,9 @@ class BookingForm(WindowForm):
 
 
 class CancelForm(forms.Form):
+    """A word to the other side, and what the person was shown that comes back."""
+
+    expected_back = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
     note = forms.CharField(
         label="A word to the other side",
         required=False,
@@ -47,18 +50,15 @@ class AccessForm(forms.ModelForm[Access]):
         }
 
 
-class WipeForm(forms.Form):
+class WipeForm(MomentsForm):
     """Steps of a wipe that were done, with what came of them and the log that shows it."""
 
     methods = forms.MultipleChoiceField(
         label="What was done", choices=WipeMethod.choices, widget=forms.CheckboxSelectMultiple
     )
-    status = forms.ChoiceField(label="With what result", choices=WipeStatus.choices, widget=forms.RadioSelect)
-    executed_at = forms.DateTimeField(label="When", widget=LocalDateTimeInput)
+    status = forms.ChoiceField(
+        label="With what result", choices=WipeStatus.choices, widget=forms.RadioSelect, initial=WipeStatus.SUCCESS
+    )
+    executed_at = MomentField(label="When", initial=timezone.now)
     evidence = forms.FileField(label="Evidence", help_text="The log or transcript that shows it. At most 10 MB.")
     note = forms.CharField(required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["status"].initial = WipeStatus.SUCCESS
-        self.fields["executed_at"].initial = timezone.now

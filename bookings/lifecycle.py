@@ -26,6 +26,9 @@ class BookingStatus(models.TextChoices):
 #: The states in which a booking keeps the machine to itself: the exclusion constraint's condition.
 HOLDS_MACHINE = (BookingStatus.PENDING, BookingStatus.ACTIVE, BookingStatus.DISPUTED)
 
+#: The buyer is inside, or was and the machine has not been erased since.
+RUNNING = (BookingStatus.ACTIVE, BookingStatus.DISPUTED)
+
 #: Not over yet.
 LIVE = (BookingStatus.PENDING, BookingStatus.ACTIVE, BookingStatus.DISPUTED)
 

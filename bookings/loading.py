@@ -15,7 +15,7 @@ def booking_seen_by(user: User, pk: UUID) -> Booking:
         Http404: the person has no part in it, or there is none.
     """
     bookings = Booking.objects.with_context()
-    return _one(bookings if user.is_staff else bookings.seen_by(user), pk)
+    return _one(bookings if user.is_platform_administrator else bookings.seen_by(user), pk)
 
 
 def booking_of_buyer(user: User, pk: UUID) -> Booking:

@@ -58,6 +58,8 @@ def canceled(booking: Booking, refund: Refund, why: str, note: str) -> None:
             f"“{note}”" if note else "",
             f"{back} {refund.because}" if refund.price else "Nothing was paid, so nothing is owed.",
         )
+    is_coming = booking.canceled_at is None or booking.end > booking.canceled_at
+    free = " The window is free again." if is_coming else ""
     if refund.price:
         with in_zone_of(provider):
             _tell(
@@ -65,7 +67,7 @@ def canceled(booking: Booking, refund: Refund, why: str, note: str) -> None:
                 booking,
                 "booking-canceled",
                 f"Canceled: {booking.machine.name}",
-                f"{why}: {booking.machine.name}, {_window(booking)}. The window is free again.",
+                f"{why}: {booking.machine.name}, {_window(booking)}.{free}",
                 f"“{note}”" if note else "",
             )
 
@@ -133,7 +135,7 @@ def wipe_needed(booking: Booking) -> None:
             f"The booking {booking.reference} of {booking.machine.name} is over. End the buyer's access, erase their data "
             "and record each step with its evidence.",
             "The machine stays in quarantine until then. "
-            f"{duration(booking.machine.turnaround)} are set aside for it before anyone else may book.",
+            f"{duration(booking.blocked_until - booking.end)} are set aside for it before anyone else may book.",
             button="Record the wipe",
             page="wipe/",
         )

@@ -123,18 +123,27 @@ def _wish(cleaned: dict[str, Any], *, now: datetime, ignored: list[str]) -> Wish
             start, end = whole_minute(start), whole_minute(end)
             if end <= start:
                 ignored.append("The window: it ends before it starts.")
-            elif start < now - HOUR:
+            elif start < now - HOUR or end <= whole_minute(now):
                 ignored.append(f"The window: {when(start)} has passed.")
             elif end - start > timedelta(days=366):
                 ignored.append("The window: it is longer than a year.")
             else:
-                return Wish(start=start, end=end)
+                return Wish(start=_not_passed(start, now=now, ignored=ignored), end=end)
             return Wish()
         ignored.append("The window: say both when it starts and when it ends, or for how many days.")
     if length:
         within = timedelta(days=float(cleaned.get("within") or WITHIN_DAYS))
         return Wish(length=length, within=max(within, length))
     return Wish()
+
+
+def _not_passed(start: datetime, *, now: datetime, ignored: list[str]) -> datetime:
+    """The start, or now if it was a while ago: whoever searched for now reads the results a little later."""
+    if start >= now.replace(second=0, microsecond=0):
+        return start
+    soonest = whole_minute(now)
+    ignored.append(f"The time before now: {when(start)} has passed, so the window begins {when(soonest)}.")
+    return soonest
 
 
 def _hours(hours: float) -> timedelta:

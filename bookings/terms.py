@@ -62,7 +62,7 @@ class Refund:
     because: str
 
 
-def _kept_waiting(booking: Booking, *, now: datetime) -> bool:
+def is_overdue(booking: Booking, *, now: datetime) -> bool:
     """Whether its time has come and the machine has not: it is in quarantine, or the start is overdue.
 
     The few seconds between a start and the sweep that notices it are no reason to give everything back.
@@ -80,7 +80,7 @@ def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
         share, because = Decimal(0), "Nothing has been paid."
     elif by_provider:
         share, because = Decimal(1), "The provider cancels: everything comes back."
-    elif _kept_waiting(booking, now=now):
+    elif is_overdue(booking, now=now):
         share, because = Decimal(1), "The machine was not handed over in time: everything comes back."
     else:
         terms = frozen_into(booking)

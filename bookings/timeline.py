@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bookings.models import Booking
+from bookings.lifecycle import BookingStatus
+from bookings.models import Booking, BookingEvent, DataWipe, WipeStatus
+from bookings.terms import is_overdue
 from common.formats import duration
 
 
@@ -25,10 +27,11 @@ def steps(booking: Booking, *, now: datetime) -> list[Step]:
 
 def _past(booking: Booking) -> list[Step]:
     people = {booking.buyer_id: "the buyer", booking.machine.provider_id: "the provider"}
+    unclean = _unclean(booking)
     return [
         Step(
             event.what,
-            "bad" if event.status_after == "canceled" or "failed" in event.what else "done",
+            "bad" if event.status_after == BookingStatus.CANCELED or _tells_of(event, unclean) else "done",
             event.at,
             event.detail,
             people.get(event.actor_id, "an administrator") if event.actor_id else "",
@@ -37,19 +40,38 @@ def _past(booking: Booking) -> list[Step]:
     ]
 
 
+def _unclean(booking: Booking) -> list[DataWipe]:
+    """The steps of the wipe that did not succeed."""
+    if booking.wipe_opened_at is None:
+        return []
+    return [wipe for wipe in booking.wipes.all() if wipe.status != WipeStatus.SUCCESS]
+
+
+def _tells_of(event: BookingEvent, wipes: list[DataWipe]) -> bool:
+    """Whether the event is the line that was written with one of these records, by the same person at the same time."""
+    return any(
+        (event.at, event.actor_id) == (wipe.recorded_at, wipe.recorded_by_id)
+        and event.what.startswith(f"{wipe.get_method_display()}:")
+        for wipe in wipes
+    )
+
+
 def _present(booking: Booking, *, now: datetime) -> list[Step]:
     access = getattr(booking, "access", None)
     if booking.is_hold:
         return [Step("Waiting for payment", "now", booking.hold_expires_at, "The window is given back at this time.")]
     if booking.is_confirmed and booking.start > now:
         return [Step("Confirmed, waiting for the start", "now", "now", f"{duration(booking.start - now)} to go")]
+    if booking.is_confirmed and not is_overdue(booking, now=now):
+        return [Step("Starting", "now", "now", "This page tells by itself when it is yours.")]
     if booking.is_confirmed:
         return [
             Step(
-                "Waiting for the machine to be erased after the booking before",
+                "Not handed over in time",
                 "bad",
                 "now",
-                "Nothing starts on it until that is shown. You can wait, or cancel with a full refund.",
+                "Nothing starts on a machine that has not been shown to be erased after the booking before. You can wait, "
+                "or cancel with a full refund.",
             )
         ]
     if booking.is_awaiting_wipe:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -88,11 +89,24 @@ class LookOnly:
         return self.fields or ()
 
 
-class EditedAdmin(SaveChanged, admin.ModelAdmin):  # type: ignore[type-arg]
+class ActsOnRows(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Actions on rows that a browser can have chosen: an id that is none is said so, and is no failure."""
+
+    def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        try:
+            for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                self.opts.pk.to_python(chosen)
+        except ValidationError:
+            self.message_user(request, "Nothing was done: one of the chosen rows does not exist.", messages.ERROR)
+            return None
+        return super().response_action(request, *args, **kwargs)
+
+
+class EditedAdmin(SaveChanged, ActsOnRows):
     """Rows that administrators may correct."""
 
 
-class ShownAdmin(LookOnly, admin.ModelAdmin):  # type: ignore[type-arg]
+class ShownAdmin(LookOnly, ActsOnRows):
     """Rows that administrators look at."""
 
 

@@ -1,6 +1,6 @@
 """The strip: when a machine is free, taken and being erased, as geometry and in words.
 
-Nothing here knows about HTML; :mod:`common.templatetags.parts` draws it.
+Nothing here knows about HTML; :mod:`common.templatetags.drawings` draws it.
 """
 
 from collections.abc import Iterable, Iterator

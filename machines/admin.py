@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import Count, Max, Min, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from common import formats
 from common.administration import EditedAdmin, ShownAdmin, ShownInline, decide, for_each, linked, links_to
+from machines.forms import SUMMED, ListingForm, turnaround_field
 from machines.models import Benchmark, GPUModel, Listing, Machine, Node
 from machines.services.benchmarks import approve_benchmark, physical_limits, reject_benchmark
 from machines.services.listings import (
@@ -19,6 +21,7 @@ from machines.services.listings import (
     missing_for_activation,
     pause_listing,
 )
+from machines.services.machines import MEASURED
 
 #: How each measured value is written.
 VALUES = {
@@ -37,6 +40,7 @@ class GPUModelAdmin(EditedAdmin):
     list_filter = ["manufacturer", "architecture"]
     search_fields = ["name", "slug", "manufacturer", "architecture"]
     prepopulated_fields = {"slug": ["name"]}
+    ordering = ["name"]
     readonly_fields = ["created_at", "updated_at"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
@@ -60,14 +64,22 @@ class QuarantineFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         return [("yes", "Waits for a wipe")]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Machine]) -> QuerySet[Machine]:
-        if self.value() != "yes":
-            return queryset
-        return queryset.filter(bookings__wipe_opened_at__isnull=False, bookings__wiped_at=None).distinct()
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.in_quarantine() if self.value() == "yes" else queryset
+
+
+class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "turnaround" in self.fields:
+            self.fields["turnaround"] = turnaround_field()
 
 
 @admin.register(Machine)
 class MachineAdmin(EditedAdmin):
+    """A machine's facts. What a rule guards elsewhere is only looked at here."""
+
+    form = MachineForm
     list_display = [
         "name",
         "title",
@@ -103,6 +115,18 @@ class MachineAdmin(EditedAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # a machine is its provider's to add
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Machine | None = None) -> list[str]:
+        fields = [*super().get_readonly_fields(request, obj)]
+        if obj is None:
+            return fields
+        if obj.verified_benchmark_id is not None:
+            fields += MEASURED
+        if obj.is_cluster:
+            fields += [name for name in SUMMED if name not in fields]  # the sums over its nodes
+        if obj.has_been_booked or obj.listings.active().exists():
+            fields.append("provider")  # somebody trusted this one, or is about to
+        return fields
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -239,6 +263,7 @@ def _spread(run: Benchmark) -> dict[str, Any]:
 
 @admin.register(Listing)
 class ListingAdmin(EditedAdmin):
+    form = ListingForm
     list_display = [
         "machine_link",
         "provider_link",
@@ -292,6 +317,9 @@ class ListingAdmin(EditedAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Listing | None = None) -> Any:
+        return self.fields if obj and obj.is_archived else super().get_readonly_fields(request, obj)
 
     @admin.display(description="missing to go active")
     def missing(self, listing: Listing) -> str:

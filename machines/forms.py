@@ -1,22 +1,57 @@
 """Forms of a machine's provider."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, cast
 
 from django import forms
+from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.forms import BaseFormSet, formset_factory
 from django.utils import timezone
 
+from common.formats import money
 from common.money import minor_unit
 from machines.models import Benchmark, GPUModel, Listing, Machine, MachineKind, Node
-from machines.services.machines import LOCKED, MEASURED, MOST_NODES, NodeFacts, like
+from machines.models.benchmark import LEAST, MOST, VALUES
+from machines.models.listing import RATES, most_rate
+from machines.services.benchmarks import OUT_OF_BOUNDS, check_moment
+from machines.services.errors import MachineError
+from machines.services.machines import LOCKED, LONGEST_TURNAROUND, MEASURED, MOST_NODES, NodeFacts, like
 
 #: The most of one node, far beyond any that exists: their sums still fit into a column.
 MOST_OF_A_NODE = {"gpu_count": 1_000, "cpu_cores": 10_000, "ram_gb": 1_000_000, "disk_size_gb": 10_000_000}
 ROOM_FOR_NUMBER = 4
 SUMMED = ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
 BY_HAND = "entered by the provider"
+MINUTE = timedelta(minutes=1)
+
+
+class MinutesField(forms.IntegerField):
+    """A length of time, typed as a number of minutes."""
+
+    def __init__(self, *, shortest: timedelta, longest: timedelta, **kwargs: Any) -> None:
+        super().__init__(min_value=shortest // MINUTE, max_value=longest // MINUTE, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value // MINUTE if isinstance(value, timedelta) else value
+
+    def clean(self, value: Any) -> Any:
+        minutes = super().clean(value)
+        return None if minutes is None else minutes * MINUTE
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+def turnaround_field() -> MinutesField:
+    return MinutesField(
+        label="Turnaround, minutes",
+        shortest=settings.MARKETPLACE_TURNAROUND,
+        longest=LONGEST_TURNAROUND,
+        help_text="To erase it after each booking. Shown in the calendar, never billed. "
+        "A change counts for bookings to come.",
+    )
 
 
 class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -40,6 +75,7 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
             "os",
             "country",
             "region",
+            "turnaround",
         ]
         labels = {
             "gpu": "GPU model",
@@ -61,6 +97,7 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
+        self.fields["turnaround"] = turnaround_field()
         gpu = self.fields["gpu"]
         gpu.queryset = GPUModel.objects.order_by("name")  # type: ignore[attr-defined]
         gpu.empty_label = "None, or another"  # type: ignore[attr-defined]
@@ -111,9 +148,9 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name, most in MOST_OF_A_NODE.items():
-            self.fields[name].validators.append(MaxValueValidator(most))
-            self.fields[name].widget.attrs["max"] = most
+        for name, limit in MOST_OF_A_NODE.items():
+            self.fields[name].validators.append(MaxValueValidator(limit))
+            self.fields[name].widget.attrs["max"] = limit
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
@@ -172,15 +209,6 @@ NodeFormSet: type[BaseNodeFormSet] = cast(
 class BenchmarkForm(forms.ModelForm):  # type: ignore[type-arg]
     """A run that was measured by hand. What was not measured stays empty."""
 
-    VALUES = (
-        "gpu_throughput_fp16",
-        "gpu_throughput_fp32",
-        "cpu_score",
-        "disk_read_mb_s",
-        "disk_write_mb_s",
-        "network_bandwidth_gbps",
-    )
-
     tool = forms.CharField(
         label="What measured it",
         max_length=(Benchmark._meta.get_field("source").max_length or 0) - len(BY_HAND) - 2,
@@ -189,15 +217,7 @@ class BenchmarkForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = Benchmark
-        fields = [
-            "gpu_throughput_fp16",
-            "gpu_throughput_fp32",
-            "cpu_score",
-            "disk_read_mb_s",
-            "disk_write_mb_s",
-            "network_bandwidth_gbps",
-            "collected_at",
-        ]
+        fields = [*VALUES, "collected_at"]
         labels = {
             "collected_at": "Measured at",
             "gpu_throughput_fp16": "GPUs together, fp16, TFLOPS",
@@ -209,24 +229,30 @@ class BenchmarkForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, machine: Machine, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in self.VALUES:
-            self.fields[name].validators.append(MinValueValidator(0))
-            self.fields[name].widget.attrs |= {"min": "0", "step": "any"}
+        for name in VALUES:
+            limits = [MinValueValidator(LEAST, OUT_OF_BOUNDS), MaxValueValidator(MOST, OUT_OF_BOUNDS)]
+            self.fields[name].validators.extend(limits)
+            self.fields[name].widget.attrs |= {"min": f"{LEAST:g}", "step": "any"}
         if not machine.gpu_count:
             del self.fields["gpu_throughput_fp16"], self.fields["gpu_throughput_fp32"]
         self.fields["collected_at"].help_text = f"In {timezone.get_current_timezone_name()}."
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        if not self.errors and all(data.get(name) is None for name in self.VALUES):
+        if not self.errors and all(data.get(name) is None for name in VALUES):
             raise forms.ValidationError("Enter at least one value that was measured.")
-        measured = data.get("collected_at")
-        if measured and measured > timezone.now():
-            self.add_error("collected_at", "This time has not come yet.")
         return data
 
+    def clean_collected_at(self) -> datetime:
+        moment: datetime = self.cleaned_data["collected_at"]
+        try:
+            check_moment(moment, now=timezone.now())
+        except MachineError as error:
+            raise forms.ValidationError(error.message) from error
+        return moment
+
     def values(self) -> dict[str, float | None]:
-        return {name: self.cleaned_data[name] for name in self.VALUES if name in self.fields}
+        return {name: self.cleaned_data[name] for name in VALUES if name in self.fields}
 
     def source(self) -> str:
         return f"{BY_HAND}: {self.cleaned_data['tool']}"
@@ -252,17 +278,19 @@ class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
-        for name in ("price_hour", "price_day", "price_week"):
-            self._check_minor_unit(name, data.get(name), data.get("currency"))
+        for name in RATES:
+            self._check_rate(name, data.get(name), data.get("currency"))
         shortest, longest = data.get("min_hours"), data.get("max_hours")
         if shortest and longest and shortest > longest:
             self.add_error("max_hours", "The longest booking cannot be shorter than the shortest one.")
         return data
 
-    def _check_minor_unit(self, name: str, price: Decimal | None, currency: str | None) -> None:
+    def _check_rate(self, name: str, price: Decimal | None, currency: str | None) -> None:
         if price is None or currency is None:
             return
         unit = minor_unit(currency)
         if price % unit:
             words = "whole amounts only" if unit == 1 else f"steps of {unit}"
             self.add_error(name, f"{currency} is paid in {words}.")
+        elif price > most_rate(name, currency):
+            self.add_error(name, f"The most is {money(most_rate(name, currency), currency)}.")

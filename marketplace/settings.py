@@ -89,6 +89,9 @@ TEMPLATES = [
                 "django.templatetags.static",
                 "common.templatetags.formats",
                 "common.templatetags.parts",
+                "common.templatetags.fields",
+                "common.templatetags.drawings",
+                "common.templatetags.remembering",
             ],
         },
     }
@@ -100,6 +103,12 @@ TEMPLATES = [
 # connection and not with a broken one.
 DATABASES = {"default": env.dj_db_url("DATABASE_URL", conn_max_age=60, conn_health_checks=True)}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault("connect_timeout", 3)
+# Nobody waits for a lock or a query for ever. In milliseconds; 0: no limit, as a long migration may want.
+DATABASES["default"]["OPTIONS"].setdefault(
+    "options",
+    f"-c lock_timeout={env.int('DATABASE_LOCK_TIMEOUT', 5_000)}"
+    f" -c statement_timeout={env.int('DATABASE_STATEMENT_TIMEOUT', 30_000)}",
+)
 REDIS_URL = env.str("REDIS_URL")
 CACHES = {
     "default": {
@@ -171,6 +180,12 @@ CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# What talks to somebody outside waits in a queue of its own: a payment processor or a mail server that hangs
+# keeps no booking from its start.
+CELERY_TASK_ROUTES = {
+    "billing.tasks.*": {"queue": "outside"},
+    "accounts.tasks.send_mails": {"queue": "outside"},
+}
 CELERY_TASK_SOFT_TIME_LIMIT = 120
 CELERY_TASK_TIME_LIMIT = 150
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", 5.0)
@@ -210,6 +225,8 @@ MARKETPLACE_LATE_START = timedelta(minutes=env.int("MARKETPLACE_LATE_START_MINUT
 MARKETPLACE_UNPAID_HOLDS = env.int("MARKETPLACE_UNPAID_HOLDS", 3)
 # Requests to book that one person may make in a minute.
 MARKETPLACE_BOOKING_RATE = env.str("MARKETPLACE_BOOKING_RATE", "30/minute")
+# The least and the most that one payment can be, in minor units of its currency: what the processor takes.
+MARKETPLACE_PAYMENT_UNITS = (50, 99_999_999)
 # The platform's part of what a buyer pays.
 MARKETPLACE_COMMISSION = Decimal(env.str("MARKETPLACE_COMMISSION", "0.10"))
 # Share refunded by cancellation terms: (time left before the start, share), the first that fits.

@@ -17,6 +17,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
+handler400 = "marketplace.views.not_understood"
 handler403 = "marketplace.views.forbidden"
 handler404 = "marketplace.views.not_found"
 handler500 = "marketplace.views.broken"

@@ -1,6 +1,6 @@
 """The pages of the site as a whole, and what is shown when a page cannot be."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -22,12 +22,9 @@ FREE_NOW = 6
 def home(request: HttpRequest) -> HttpResponse:
     """The search form, and what is free from the next full hour on for a day."""
     now = timezone.now()
-    start = timezone.localtime(now).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-    window = {
-        "start": f"{start:%Y-%m-%dT%H:%M}",
-        "end": f"{start + timedelta(days=1):%Y-%m-%dT%H:%M}",
-        "sort": "tflops",
-    }
+    # An hour later by the clock that never jumps: in UTC.
+    start = timezone.localtime(now).replace(minute=0, second=0, microsecond=0).astimezone(UTC) + timedelta(hours=1)
+    window = {"start": start.isoformat(), "end": (start + timedelta(days=1)).isoformat(), "sort": "tflops"}
     found = search(QueryDict(urlencode(window)), now=now)
     horizon = horizon_of(found)
     context = {
@@ -54,6 +51,11 @@ def how_it_works(request: HttpRequest) -> HttpResponse:
         "terms": [(kind.label, terms.current(kind.value).sentence) for kind in CancellationTerms],
     }
     return render(request, "how_it_works.html", context)
+
+
+def not_understood(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400.html: what was sent cannot be read, or is more than any form of ours sends."""
+    return render(request, "400.html", status=400)
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils.crypto import get_random_string
 
 from accounts.models import Role, User
+from bookings import terms
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from common.ids import uuid7
@@ -108,7 +109,7 @@ def _booking(listing: Listing, buyer: User, start: datetime, end: datetime, *, n
         paid_at=asked,
         hold_expires_at=asked,
         cancellation_terms=listing.cancellation_terms,
-        refund_steps=[],
+        refund_steps=terms.current(listing.cancellation_terms).frozen(),
         currency=quote.currency,
         price_total=quote.total,
         quote_lines=[

@@ -159,6 +159,7 @@ class Wire:
         self.held = threading.Event()
         self.passed: list[str] = []
         self._rules: dict[tuple[str, str], str] = {}
+        self._words: dict[str, tuple[bytes, bytes]] = {}
         self._release = threading.Event()
         wire = self
 
@@ -184,9 +185,14 @@ class Wire:
         """``path`` is how the request's path ends."""
         self._rules[method, path] = what
 
+    def say(self, path: str, instead_of: str, words: str) -> None:
+        """In answers about paths that hold ``path``, say something else."""
+        self._words[path] = (instead_of.encode(), words.encode())
+
     def clear(self) -> None:
-        """From now on everything passes."""
+        """From now on everything passes as it is."""
         self._rules.clear()
+        self._words.clear()
 
     def close(self) -> None:
         self._release.set()
@@ -216,9 +222,12 @@ class Wire:
             return
         asker.send_response(answer.status_code)
         asker.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
-        asker.send_header("Content-Length", str(len(answer.content)))
+        content = answer.content
+        for part, (instead_of, words) in self._words.items():
+            content = content.replace(instead_of, words) if part in path else content
+        asker.send_header("Content-Length", str(len(content)))
         asker.end_headers()
-        asker.wfile.write(answer.content)
+        asker.wfile.write(content)
 
     def _hold(self, asker: http.server.BaseHTTPRequestHandler) -> None:
         self.held.set()

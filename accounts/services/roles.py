@@ -23,7 +23,7 @@ def require_administrator(user: User) -> None:
     Raises:
         NotAnAdministrator: the person is none.
     """
-    if Role.PLATFORM_ADMINISTRATOR not in user.roles:
+    if not user.is_platform_administrator:
         raise NotAnAdministrator("Only a platform administrator decides this.")
 
 

@@ -102,7 +102,11 @@ class Payment(models.Model):
 
     @property
     def refundable(self) -> Decimal:
-        return self.amount_total - self.refunded if self.status == PaymentStatus.PAID else Decimal(0)
+        return self.amount_total - self.refunded if self.is_paid else Decimal(0)
+
+    @property
+    def is_paid(self) -> bool:
+        return self.status == PaymentStatus.PAID
 
     @property
     def tone(self) -> str:

@@ -58,6 +58,14 @@ class Refund(models.Model):
         related_name="+",
         help_text="Empty: the marketplace itself.",
     )
+    retry_of = models.OneToOneField(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="retry",
+        help_text="The refund that failed and is asked for again by this one.",
+    )
     next_attempt_at = models.DateTimeField(default=timezone.now)
     attempts = models.PositiveIntegerField(default=0)
     stripe_refund = models.CharField(max_length=80, null=True, blank=True, unique=True)

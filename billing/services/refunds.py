@@ -16,6 +16,7 @@ from billing.models import Payment, PaymentStatus, Refund, RefundStatus
 from bookings.models import Booking
 from bookings.services.history import note
 from common.formats import money
+from common.leases import Clock, growing_pause
 from common.queue import soon
 
 log = logging.getLogger(__name__)
@@ -24,9 +25,19 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(hours=1)
+#: What the processor calls a refund that it has accepted and not made yet.
+UNDER_WAY = ("pending", "requires_action")
 
 
-def request_refund(*, payment: Payment, amount: Decimal, reason: str, by: User | None, now: datetime) -> Refund:
+def request_refund(
+    *,
+    payment: Payment,
+    amount: Decimal,
+    reason: str,
+    by: User | None,
+    now: datetime,
+    retry_of: Refund | None = None,
+) -> Refund:
     """Owe the buyer ``amount`` of a payment, in the caller's transaction. A sweep makes it.
 
     Raises:
@@ -42,6 +53,7 @@ def request_refund(*, payment: Payment, amount: Decimal, reason: str, by: User |
         reason=reason,
         requested_at=now,
         requested_by=by,
+        retry_of=retry_of,
         next_attempt_at=now,
     )
     soon("billing.tasks.make_refund", str(refund.pk))
@@ -79,21 +91,40 @@ def ask_again(*, refund: Refund, by: User, now: datetime) -> Refund:
     failed = Refund.objects.select_for_update(of=("self",)).select_related("payment").get(pk=refund.pk)
     if failed.status != RefundStatus.FAILED:
         raise PaymentError("Only a refund that has failed is asked for again.")
-    return request_refund(payment=failed.payment, amount=failed.amount, reason=failed.reason, by=by, now=now)
-
-
-def make_due_refunds(*, now: datetime, limit: int = 50) -> int:
-    """Sweep: make the refunds that wait. Returns how many were made."""
-    return sum(
-        make_refund(refund_id=pk, now=now) for pk in Refund.objects.due(now=now).values_list("pk", flat=True)[:limit]
+    if Refund.objects.filter(retry_of=failed).exists():
+        raise PaymentError("This refund has been asked for again already.")
+    return request_refund(
+        payment=failed.payment, amount=failed.amount, reason=failed.reason, by=by, now=now, retry_of=failed
     )
 
 
+def make_due_refunds(*, now: datetime, limit: int = 50) -> int:
+    """Sweep: make the refunds that wait. Returns how many were made. Stops when the processor is away."""
+    clock, made = Clock(now), 0
+    for pk in Refund.objects.due(now=now).values_list("pk", flat=True)[:limit]:
+        try:
+            made += _attempt(pk, now=clock.now())
+        except ProcessorAway:
+            break
+    return made
+
+
 def make_refund(*, refund_id: UUID, now: datetime) -> bool:
-    """Make one refund if it is due and nobody else is at it. Returns whether it has been made.
+    """Make one refund if it is due and nobody else is at it. Returns whether it has been made."""
+    try:
+        return _attempt(refund_id, now=now)
+    except ProcessorAway:
+        return False
+
+
+def _attempt(refund_id: UUID, *, now: datetime) -> bool:
+    """Take the refund, have the processor make it, write down what came of it.
 
     A process that dies after the processor did it and before this wrote it down costs nothing: when the lease
     is over the next one asks the processor first and finds it.
+
+    Raises:
+        ProcessorAway: no answer; it is tried again after a pause.
     """
     taken = (
         Refund.objects.due(now=now)
@@ -108,7 +139,7 @@ def make_refund(*, refund_id: UUID, now: datetime) -> bool:
         made = gateway.make_refund(refund)
     except ProcessorAway:
         _try_again(refund, now=now, why="The payment processor did not answer.")
-        return False
+        raise
     except PaymentError as error:
         log.exception("refund %s was refused", refund.pk)
         _try_again(refund, now=now, why=error.message)
@@ -116,8 +147,18 @@ def make_refund(*, refund_id: UUID, now: datetime) -> bool:
     return _write_down(refund_id, made, now=now)
 
 
+def synchronise_refund(*, refund: Refund, now: datetime) -> None:
+    """Ask the processor what became of a refund that it has, and write it down: a bank may send one back days later.
+
+    Raises:
+        ProcessorAway: no answer.
+    """
+    if refund.stripe_refund:
+        _write_down(refund.pk, gateway.get_refund(refund.stripe_refund), now=now)
+
+
 def _try_again(refund: Refund, *, now: datetime, why: str) -> None:
-    pause = min(FIRST_PAUSE * 2 ** min(refund.attempts - 1, 10), LONGEST_PAUSE)
+    pause = growing_pause(refund.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
     Refund.objects.filter(pk=refund.pk, status=RefundStatus.REQUESTED).update(
         next_attempt_at=now + pause, failure=why[:300]
     )
@@ -125,28 +166,41 @@ def _try_again(refund: Refund, *, now: datetime, why: str) -> None:
 
 @transaction.atomic
 def _write_down(refund_id: UUID, made: gateway.MadeRefund, *, now: datetime) -> bool:
+    """Write down what the processor says of a refund. Returns whether it is made now and was not before."""
     refund = Refund.objects.select_for_update(of=("self",)).select_related("payment__booking__buyer").get(pk=refund_id)
-    if refund.status == RefundStatus.MADE:
-        return False
     refund.stripe_refund = made.id
-    if made.status not in ("succeeded", "pending"):
-        refund.status, refund.failure = RefundStatus.FAILED, made.error or f"The processor says: {made.status}."
-        refund.save(update_fields=["status", "failure", "stripe_refund"])
-        log.error("refund %s failed at the processor: %s", refund.pk, refund.failure)
+    if made.status in UNDER_WAY:
+        if refund.status == RefundStatus.REQUESTED:
+            # Accepted, not made yet: asked after until it is one or the other.
+            refund.next_attempt_at = now + growing_pause(refund.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+            refund.save(update_fields=["stripe_refund", "next_attempt_at"])
+        return False
+    if made.status != "succeeded":
+        if refund.status != RefundStatus.FAILED:
+            refund.status, refund.failure = RefundStatus.FAILED, made.error or f"The processor says: {made.status}."
+            refund.save(update_fields=["status", "failure", "stripe_refund"])
+            log.error("refund %s failed at the processor: %s", refund.pk, refund.failure)
+        return False
+    if refund.status == RefundStatus.MADE:
         return False
     refund.status, refund.made_at, refund.failure = RefundStatus.MADE, now, ""
     refund.save(update_fields=["status", "made_at", "failure", "stripe_refund"])
+    _tell(refund, now=now)
+    return True
+
+
+def _tell(refund: Refund, *, now: datetime) -> None:
     booking = refund.payment.booking
-    note(booking, f"{money(refund.amount, refund.currency)} refunded", now=now, detail=refund.get_reason_display())
+    back = money(refund.amount, refund.currency)
+    note(booking, f"{back} refunded", now=now, detail=refund.get_reason_display())
     with in_zone_of(booking.buyer):
         write_mail(
             user=booking.buyer,
             key=f"refund-made:{refund.pk}",
-            subject=f"Refunded: {money(refund.amount, refund.currency)}",
+            subject=f"Refunded: {back}",
             paragraphs=[
-                f"{money(refund.amount, refund.currency)} of booking {booking.reference} is on its way back to your card.",
+                f"{back} of booking {booking.reference} is on its way back to your card.",
                 f"{refund.get_reason_display()}. Banks take up to ten days to show it.",
             ],
             action=("Open the booking", f"/bookings/{booking.pk}/"),
         )
-    return True

@@ -10,7 +10,6 @@ from django.contrib.postgres.operations import BtreeGistExtension
 from django.db import migrations, models
 
 import bookings.models.booking
-import bookings.models.wipe
 import common.ids
 
 
@@ -252,7 +251,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         db_column="wipe_evidence_uri",
                         max_length=300,
-                        upload_to=bookings.models.wipe.evidence_path,
+                        upload_to="wipes",
                     ),
                 ),
                 ("evidence_sha256", models.CharField(blank=True, max_length=64)),

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Func, OuterRef, Q
 from django.utils import timezone
 
-from bookings.lifecycle import HOLDS_MACHINE, LIVE, BookingStatus
+from bookings.lifecycle import HOLDS_MACHINE, LIVE, RUNNING, BookingStatus
 from common.ids import short, uuid7
 from common.money import Currency
 from machines.models import CancellationTerms, Listing, Machine
@@ -53,6 +53,10 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def unpaid_holds(self) -> "BookingQuerySet":
         return self.filter(status=BookingStatus.PENDING, paid_at=None)
 
+    def confirmed(self) -> "BookingQuerySet":
+        """Paid, and waiting for their start."""
+        return self.filter(status=BookingStatus.PENDING, paid_at__isnull=False)
+
     # What is due: the questions that the sweeps ask.
 
     def hold_lapsed(self, *, now: datetime) -> "BookingQuerySet":
@@ -85,7 +89,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def due_to_end(self, *, now: datetime) -> "BookingQuerySet":
         """Running past their end, and not yet handed to the wipe."""
-        return self.filter(status=BookingStatus.ACTIVE, end__lte=now, wipe_opened_at=None)
+        return self.filter(status__in=RUNNING, completed_at=None, end__lte=now, wipe_opened_at=None)
 
     def undelivered(self, *, now: datetime) -> "BookingQuerySet":
         """Paid, over, and never started: the machine was in quarantine the whole time."""
@@ -98,7 +102,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 def _not_clean() -> models.QuerySet["Booking"]:
     """Earlier bookings of the outer query's machine after which it has not been shown to be wiped."""
     return Booking.objects.filter(machine=OuterRef("machine"), start__lt=OuterRef("start")).filter(
-        Q(wipe_opened_at__isnull=False, wiped_at=None) | Q(status=BookingStatus.ACTIVE)
+        Q(wipe_opened_at__isnull=False, wiped_at=None) | Q(status__in=RUNNING, completed_at=None)
     )
 
 
@@ -174,7 +178,7 @@ class Booking(models.Model):
                 fields=["hold_expires_at"], condition=Q(status="pending", paid_at=None), name="bookings_unpaid_holds"
             ),
             models.Index(fields=["start"], condition=Q(status="pending"), name="bookings_to_start"),
-            models.Index(fields=["end"], condition=Q(status="active", wipe_opened_at=None), name="bookings_to_end"),
+            models.Index(fields=["end"], condition=Q(completed_at=None, wipe_opened_at=None), name="bookings_to_end"),
             models.Index(
                 fields=["machine"],
                 condition=Q(wipe_opened_at__isnull=False, wiped_at=None),

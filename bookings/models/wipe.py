@@ -1,7 +1,5 @@
 """What was done to erase a buyer's data from a machine, step by step."""
 
-from pathlib import PurePath
-
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -32,10 +30,6 @@ class WipeStatus(models.TextChoices):
         return {"success": "good", "partial": "warn", "failed": "bad"}[self.value]
 
 
-def evidence_path(wipe: "DataWipe", filename: str) -> str:
-    return f"wipes/{wipe.machine_id}/{wipe.id}{PurePath(filename).suffix.lower()[:10]}"
-
-
 class DataWipe(models.Model):
     """One step of a wipe (logical model 1.7). A retry is a row of its own; rows are never changed."""
 
@@ -47,7 +41,7 @@ class DataWipe(models.Model):
     timestamp = models.DateTimeField("executed at", default=timezone.now)
     method = models.CharField(max_length=40, choices=WipeMethod.choices, db_column="wipe_method_executed")
     status = models.CharField(max_length=10, choices=WipeStatus.choices)
-    evidence = models.FileField(upload_to=evidence_path, blank=True, db_column="wipe_evidence_uri", max_length=300)
+    evidence = models.FileField(upload_to="wipes", blank=True, db_column="wipe_evidence_uri", max_length=300)
     evidence_sha256 = models.CharField(max_length=64, blank=True)
     evidence_name = models.CharField(max_length=200, blank=True)
     note = models.TextField(max_length=2000, blank=True)
@@ -65,6 +59,10 @@ class DataWipe(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_method_display()}: {self.get_status_display()}"
+
+    @property
+    def is_success(self) -> bool:
+        return self.status == WipeStatus.SUCCESS
 
     @property
     def tone(self) -> str:

@@ -1,18 +1,20 @@
 """Canceling: by the buyer, by the provider, or by the marketplace when a hold lapses or a machine is not delivered."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import models, transaction
 
 from accounts.models import User
 from bookings import events, mails
-from bookings.errors import BookingError, NotYours
+from bookings.errors import BookingError, NotYours, RefundChanged
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.services.history import move
 from bookings.services.locks import locked, locked_if_idle
 from bookings.terms import refund_for
+from common.formats import money
 
 
 class CancelReason(models.TextChoices):
@@ -23,11 +25,17 @@ class CancelReason(models.TextChoices):
 
 
 @transaction.atomic
-def cancel_booking(*, booking_id: UUID, by: User, now: datetime, note: str = "") -> Booking:
+def cancel_booking(
+    *, booking_id: UUID, by: User, now: datetime, note: str = "", expected_back: Decimal | None = None
+) -> Booking:
     """Cancel before the start. Canceling twice is quiet. What comes back is :func:`bookings.terms.refund_for`.
+
+    Args:
+        expected_back: what the person was shown that comes back; anything else is refused rather than done.
 
     Raises:
         NotYours: the person is neither its buyer nor its provider.
+        RefundChanged: it is no longer ``expected_back``.
         BookingError: it has started already.
     """
     booking = locked(booking_id)
@@ -41,6 +49,12 @@ def cancel_booking(*, booking_id: UUID, by: User, now: datetime, note: str = "")
         return booking
     if booking.status != BookingStatus.PENDING:
         raise BookingError("This booking has started already. It can no longer be canceled.")
+    back = refund_for(booking, by_provider=reason == CancelReason.PROVIDER, now=now).back
+    if expected_back is not None and back != expected_back:
+        raise RefundChanged(
+            f"What comes back has changed meanwhile: {money(back, booking.currency)}, not "
+            f"{money(expected_back, booking.currency)}. Look at it again, then decide."
+        )
     _cancel(booking, reason, by=by, now=now, note=note)
     return booking
 

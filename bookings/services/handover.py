@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
@@ -16,6 +17,7 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import Access, Booking, DataWipe, WipeMethod, WipeStatus
 from bookings.services.history import move, note
 from bookings.services.locks import locked
+from common.ids import uuid7
 
 MAX_EVIDENCE_BYTES = 10 * 1024 * 1024
 
@@ -40,7 +42,7 @@ def record_access(
     """
     booking = locked(booking_id)
     _check_provider(booking, by)
-    if not (booking.is_confirmed or (booking.is_active and not booking.is_awaiting_wipe)):
+    if booking.end <= now or not (booking.is_confirmed or booking.is_active):
         raise BookingError("Access can be entered for a booking that is paid and not over.")
     access, created = Access.objects.update_or_create(
         booking=booking,
@@ -67,7 +69,6 @@ def wipe_progress(booking: Booking) -> list[tuple[WipeMethod, DataWipe | None]]:
     return [(method, newest.get(method.value)) for method in WipeMethod]
 
 
-@transaction.atomic
 def record_wipe(
     *,
     booking_id: UUID,
@@ -81,44 +82,59 @@ def record_wipe(
 ) -> list[DataWipe]:
     """Record steps of the wipe with their evidence. Once every step has succeeded the booking is completed.
 
+    The file is stored once, before the rows that name it, and taken away again if they are not written.
+
     Raises:
         NotYours: the machine is not this person's.
         BookingError: nothing is to be wiped, or time, steps or evidence do not fit.
     """
-    booking = locked(booking_id)
-    _check_provider(booking, by)
-    if not booking.is_awaiting_wipe:
-        raise BookingError("This booking has no wipe to record.")
     if not methods:
         raise BookingError("Say which steps were done.", field="methods")
     if executed_at > now:
         raise BookingError("This time has not come yet.", field="executed_at")
-    if executed_at < booking.end:
-        raise BookingError("The wipe comes after the end of the booking.", field="executed_at")
     if not evidence.size or evidence.size > MAX_EVIDENCE_BYTES:
         raise BookingError("The evidence file is empty or larger than 10 MB.", field="evidence")
+    seen = Booking.objects.select_related("machine").get(pk=booking_id)
+    _check_wipe_is_due(seen, by, executed_at)
     digest = _sha256(evidence)
-    wipes = []
-    for method in methods:
-        wipe = DataWipe(
-            machine=booking.machine,
-            booking=booking,
-            timestamp=executed_at,
-            method=WipeMethod(method),
-            status=WipeStatus(status),
-            evidence_sha256=digest,
-            evidence_name=(evidence.name or "evidence")[:200],
-            note=wipe_note,
-            recorded_by=by,
-            recorded_at=now,
-        )
-        evidence.seek(0)
-        wipe.evidence.save(evidence.name or "evidence", evidence, save=False)
-        wipe.save(force_insert=True)
-        note(booking, f"{wipe.get_method_display()}: {wipe.get_status_display().lower()}", now=now, by=by)
-        wipes.append(wipe)
-    _complete_if_clean(booking, now=now)
+    evidence.seek(0)
+    stored = default_storage.save(f"wipes/{seen.machine_id}/{uuid7()}.bin", evidence)
+    try:
+        with transaction.atomic():
+            booking = locked(booking_id)
+            _check_wipe_is_due(booking, by, executed_at)
+            wipes = [
+                DataWipe(
+                    machine=booking.machine,
+                    booking=booking,
+                    timestamp=executed_at,
+                    method=WipeMethod(method),
+                    status=WipeStatus(status),
+                    evidence=stored,
+                    evidence_sha256=digest,
+                    evidence_name=(evidence.name or "evidence")[:200],
+                    note=wipe_note,
+                    recorded_by=by,
+                    recorded_at=now,
+                )
+                for method in methods
+            ]
+            DataWipe.objects.bulk_create(wipes)
+            for wipe in wipes:
+                note(booking, f"{wipe.get_method_display()}: {wipe.get_status_display().lower()}", now=now, by=by)
+            _complete_if_clean(booking, now=now)
+    except BaseException:
+        default_storage.delete(stored)
+        raise
     return wipes
+
+
+def _check_wipe_is_due(booking: Booking, by: User, executed_at: datetime) -> None:
+    _check_provider(booking, by)
+    if not booking.is_awaiting_wipe:
+        raise BookingError("This booking has no wipe to record.")
+    if executed_at < booking.end:
+        raise BookingError("The wipe comes after the end of the booking.", field="executed_at")
 
 
 def _complete_if_clean(booking: Booking, *, now: datetime) -> None:

@@ -15,6 +15,7 @@ from bookings.models import Booking, BookingQuerySet
 from bookings.services.history import note
 from common.formats import duration, money
 from common.ids import uuid7
+from common.money import from_minor
 from machines import pricing
 from machines.models import Listing, ListingStatus, Machine
 
@@ -26,7 +27,7 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         BookingError: with the field it belongs to.
     """
     if listing.status != ListingStatus.ACTIVE:
-        raise BookingError("This listing is paused. It cannot be booked at the moment.")
+        raise BookingError("This listing is paused. It cannot be booked at the moment.", field="start")
     if start.second or start.microsecond or end.second or end.microsecond:
         raise BookingError("A booking starts and ends on a whole minute.", field="start")
     if start < now.replace(second=0, microsecond=0):
@@ -39,6 +40,7 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         raise BookingError(f"The shortest booking here is {duration(listing.shortest)}.", field="end")
     if end - start > listing.longest:
         raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
+    _check_price(pricing.quote(listing.rates, start, end))
     turnaround = listing.machine.turnaround
     if start < now + turnaround and start < _soonest_start(listing.machine, now=now):
         raise BookingError(
@@ -46,6 +48,18 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
             f"{duration(turnaround)} away or more.",
             field="start",
         )
+
+
+def _check_price(quote: pricing.Quote) -> None:
+    """
+    Raises:
+        BookingError: the payment processor does not take so little, or so much, at once.
+    """
+    least, most = (from_minor(units, quote.currency) for units in settings.MARKETPLACE_PAYMENT_UNITS)
+    if quote.total < least:
+        raise BookingError(f"The smallest payment is {money(least, quote.currency)}. Book a longer time.", field="end")
+    if quote.total > most:
+        raise BookingError(f"The largest payment is {money(most, quote.currency)}. Book a shorter time.", field="end")
 
 
 def _soonest_start(machine: Machine, *, now: datetime) -> datetime:

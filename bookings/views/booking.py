@@ -1,11 +1,12 @@
 """A person's bookings: the list, one of them, and canceling it."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -24,6 +25,8 @@ from bookings.services.handover import wipe_progress
 from bookings.timeline import steps
 
 PAGE = 25
+#: How long before its start a confirmed booking's page begins to look whether it has started.
+SOON = timedelta(minutes=10)
 
 
 @login_required
@@ -50,6 +53,8 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     is_buyer = booking.buyer_id == request.user.pk
     is_provider = booking.machine.provider_id == request.user.pk
     access = getattr(booking, "access", None)
+    if booking.wipe_opened_at:
+        prefetch_related_objects([booking], "wipes")  # the timeline and the record of the wipe both read them
     context = {
         "booking": booking,
         "machine": booking.machine,
@@ -63,10 +68,18 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "wipes": wipe_progress(booking) if booking.wipe_opened_at else [],
         "keys": booking.buyer.ssh_keys.all(),
         "terms": terms.frozen_into(booking).sentence,
-        "refreshing": booking.is_hold or (booking.is_active and access is None) or booking.is_awaiting_wipe,
+        "refreshing": _is_about_to_change(booking, now=now),
     }
     fragment = request.htmx  # type: ignore[attr-defined]
     return render(request, "bookings/_body.html" if fragment else "bookings/detail.html", context)
+
+
+def _is_about_to_change(booking: Booking, *, now: datetime) -> bool:
+    """Whether the page asks again by itself: somebody is at it, or its time is about to come."""
+    if booking.is_confirmed:
+        return now >= booking.start - SOON
+    waits_for_access = booking.is_active and getattr(booking, "access", None) is None
+    return booking.is_hold or waits_for_access or booking.is_awaiting_wipe
 
 
 def _is_inside(booking: Booking) -> bool:
@@ -86,7 +99,7 @@ def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     status = 200
     if request.method == "POST" and form.is_valid():
         try:
-            booking = cancel_booking(booking_id=pk, by=request.user, now=now, note=form.cleaned_data["note"])
+            cancel_booking(booking_id=pk, by=request.user, now=now, **form.cleaned_data)
         except BookingError as error:
             form.add_error(None, error.message)
             status = 409

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from django.core.paginator import Paginator
+from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,6 +11,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from bookings.filters import SORTS
 from bookings.search import Search, facets, rows, search
+from machines.models import Listing
 
 PAGE = 20
 HORIZON = timedelta(days=14)
@@ -39,13 +40,24 @@ def horizon_of(found: Search) -> tuple[datetime, datetime]:
     return first, first + max(HORIZON, found.wish.within or HORIZON)
 
 
+def _page(pages: Paginator[Listing], number: str, found: Search) -> Page[Listing]:
+    """The page of that number. Where there is none, the nearest that there is, and a sentence on that."""
+    page = pages.get_page(number)
+    try:
+        pages.validate_number(number)
+    except InvalidPage:
+        there_are = "there is 1 page" if pages.num_pages == 1 else f"there are {pages.num_pages} pages"
+        found.ignored.append(f"Page “{number[:20]}”: {there_are}. This is page {page.number}.")
+    return page
+
+
 @require_GET
 @vary_on_headers("HX-Request")
 def listing_list(request: HttpRequest) -> HttpResponse:
     """The search form, the facets, and the results with the price of the buyer's window."""
     found = search(request.GET, now=timezone.now())
     results = found.listings.select_related("machine__verified_benchmark").defer(*NOT_SHOWN)
-    page = Paginator(results, PAGE).get_page(request.GET.get("page"))
+    page = _page(Paginator(results, PAGE), request.GET.get("page") or "1", found)
     horizon = horizon_of(found)
     context = {
         "search": found,

@@ -1,6 +1,6 @@
 """What a provider does about a booking of a machine without an agent: let the buyer in, show that it was erased."""
 
-from datetime import timedelta
+from datetime import UTC, date, timedelta
 from uuid import UUID
 
 from django.contrib import messages
@@ -43,8 +43,18 @@ def booking_access(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             return redirect("booking_detail", pk=pk)
     if form.errors:
         status = 422
-    context = {"booking": booking, "form": form, "keys": booking.buyer.ssh_keys.all()}
+    context = {
+        "booking": booking,
+        "form": form,
+        "keys": booking.buyer.ssh_keys.all(),
+        "account_expires": _account_expires(booking),
+    }
     return render(request, "bookings/access.html", context, status=status)
+
+
+def _account_expires(booking: Booking) -> date:
+    """The day for ``useradd -e``: the account is locked at its beginning, in UTC, so it is the day after all is over."""
+    return booking.blocked_until.astimezone(UTC).date() + timedelta(days=1)
 
 
 @login_required

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
@@ -30,6 +31,8 @@ from machines.models import Benchmark, Listing
 from machines.services.benchmarks import physical_limits
 
 WEEKS = 4
+#: Seconds after which somebody who asked too often may ask again.
+MINUTE = 60
 DAY = timedelta(days=1)
 
 
@@ -46,7 +49,8 @@ class Measure:
 
 @require_GET
 def listing_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
-    return _page(request, _public(pk), WindowForm(_asked(request) or None))
+    asked = request.GET if request.GET.get("start") or request.GET.get("end") else None
+    return _page(request, _public(pk), WindowForm(asked))
 
 
 @require_GET
@@ -73,7 +77,7 @@ def listing_availability(request: HttpRequest, pk: UUID) -> HttpResponse:
 def listing_book(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Hold a window. Whoever is not signed in signs in first and comes back to the same window."""
     if not request.user.is_authenticated:
-        return redirect(f"{reverse('account_login')}?{urlencode({'next': _with_window(request, pk)})}")
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': _with_window(pk, WindowForm(request.POST))})}")
     return _book(request, pk)  # type: ignore[arg-type]
 
 
@@ -82,7 +86,10 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     try:
         spend(settings.MARKETPLACE_BOOKING_RATE, "book", str(request.user.pk))
     except TooManyRequests as error:
-        return render(request, "429.html", {"message": error.message}, status=429)
+        context = {"message": error.message, "retry_after": MINUTE}
+        response = render(request, "429.html", context, status=429)
+        response["Retry-After"] = str(MINUTE)
+        return response
     listing = _public(pk)
     form = BookingForm(request.POST)
     if not form.is_valid():
@@ -96,19 +103,21 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             expected_total=form.cleaned_data["expected_total"],
             now=timezone.now(),
         )
-    except WindowTaken:
-        # The listing's page says by what it is taken, when it is free next, and offers that.
-        return redirect(_with_window(request, pk))
+    except WindowTaken as error:
+        # The listing's page says by what it is taken, when it is free next, and offers that. It cannot say who was
+        # quicker and has given the window back again.
+        if not error.taken:
+            messages.warning(request, error.message)
+        return redirect(_with_window(pk, form))
     except BookingError as error:
         form.add_error(error.field, error.message)
         return _page(request, listing, form, status=422)
     return redirect("booking_pay", pk=booking.pk)
 
 
-def _with_window(request: HttpRequest, pk: UUID) -> str:
-    """The listing's page with the window that was asked for."""
-    window = {key: request.POST.get(key, "") for key in ("start", "end")}
-    return f"{reverse('listing_detail', args=[pk])}?{urlencode(window)}"
+def _with_window(pk: UUID, form: WindowForm) -> str:
+    """The listing's page with the window that was asked for, whoever opens it."""
+    return f"{reverse('listing_detail', args=[pk])}?{urlencode(form.as_query())}"
 
 
 def _public(pk: UUID) -> Listing:
@@ -121,10 +130,6 @@ def _public(pk: UUID) -> Listing:
     if listing is None:
         raise Http404("There is no such listing. It may have been archived.")
     return listing
-
-
-def _asked(request: HttpRequest) -> dict[str, str]:
-    return {key: request.GET[key] for key in ("start", "end") if request.GET.get(key)}
 
 
 def _page(

@@ -1,51 +1,31 @@
 """The site's components as template tags. Available in every template without loading.
 
 Each draws ``templates/components/<name>.html``, which says at its top what it takes. ``docs/look.md`` shows them all.
+Fields of forms are in :mod:`common.templatetags.fields`, strips and charts in :mod:`common.templatetags.drawings`.
 """
 
-import threading
-import zlib
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from html import unescape
-from typing import Any, NamedTuple
+from typing import Any
 
 import heroicons
 from django import template
 from django.conf import settings
 from django.core.paginator import Page
-from django.forms import BaseForm, BoundField
 from django.http import QueryDict
-from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join, strip_tags
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
-from django.utils.text import capfirst
 
 from common import formats
+from common.drawing import draw, draw_words, trimmed
 from common.money import rounded
-from common.strips import Strip, make_strip
 
 register = template.Library()
-
-
-def draw(name: str, /, **values: Any) -> SafeString:
-    return render_to_string(f"components/{name}.html", values)
-
-
-@lru_cache(2048, typed=True)
-def draw_words(name: str, /, *values: tuple[str, str]) -> SafeString:
-    """As :func:`draw` for what is made of a few words alone, and is drawn in every row: remembered."""
-    return draw(name, **dict(values))
-
-
-def trimmed(content: str) -> SafeString:
-    """A rendered body without the white space around it; as safe as it was."""
-    return mark_safe(content.strip())  # noqa: S308
 
 
 # Small things -----------------------------------------------------------------------------------------
@@ -139,54 +119,6 @@ def moment(value: datetime | None, style: str = "when") -> SafeString | str:
     return format_html(
         '<time datetime="{}" title="{}">{}</time>', value.isoformat(), formats.when_both(value), write(value)
     )
-
-
-class Memory:
-    """Markup by what it was made from, the longest unused forgotten first."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self.lock = threading.Lock()
-        self.made: OrderedDict[Hashable, SafeString] = OrderedDict()
-
-    def get(self, key: Hashable, make: Callable[[], SafeString]) -> SafeString:
-        with self.lock:
-            if key in self.made:
-                self.made.move_to_end(key)
-                return self.made[key]
-        made = make()
-        with self.lock:
-            self.made[key] = made
-            if len(self.made) > self.size:
-                self.made.popitem(last=False)
-        return made
-
-
-class RememberedNode(template.Node):
-    memory = Memory(2048)
-
-    def __init__(self, parts: Sequence[template.base.FilterExpression], body: template.NodeList) -> None:
-        self.parts, self.body = parts, body
-        self.own = object()
-
-    def render(self, context: template.Context) -> SafeString:
-        if settings.DEBUG:  # the template may change meanwhile
-            return self.body.render(context)
-        key = (self.own, formats.here(), *(part.resolve(context) for part in self.parts))
-        return self.memory.get(key, lambda: self.body.render(context))
-
-
-@register.tag
-def remembered(parser: template.base.Parser, token: template.base.Token) -> RememberedNode:
-    """``{% remembered row.key start end %}…{% endremembered %}``: a body that is the same whenever these are.
-
-    For rows of a list that is looked at often. Whatever the body reads, beside the language, the time zone and the
-    year, has to be in one of the keys.
-    """
-    parts = [parser.compile_filter(word) for word in token.split_contents()[1:]]
-    body = parser.parse(("endremembered",))
-    parser.delete_first_token()
-    return RememberedNode(parts, body)
 
 
 # Words in a form --------------------------------------------------------------------------------------
@@ -391,138 +323,3 @@ def confirm(
         next=next,
         csrf_token=context.get("csrf_token", ""),
     )
-
-
-# Forms ------------------------------------------------------------------------------------------------
-
-
-@register.simple_tag
-def field(bound: BoundField, label: str = "", help: str = "", hide_label: bool = False, **attrs: Any) -> SafeString:
-    """One field: label, control, help, errors, tied together for screen readers.
-
-    Further arguments become attributes of the control: ``{% field form.start step="900" placeholder="any" %}``;
-    an underscore in their names stands for a hyphen.
-    """
-    widget = bound.field.widget
-    if help:
-        bound.help_text = help
-    input_type = getattr(widget, "input_type", "")
-    control = bound.as_widget(attrs={key.replace("_", "-"): value for key, value in attrs.items()})
-    return draw(
-        "field",
-        field=bound,
-        label=label or bound.label,
-        hide_label=hide_label,
-        control=control,
-        is_group=bound.use_fieldset,
-        is_tick=input_type == "checkbox" and not bound.use_fieldset,
-    )
-
-
-@register.simple_tag
-def fields(form: BaseForm, **attrs: Any) -> SafeString:
-    """All of a form: what is wrong with it as a whole, its hidden fields, its fields. ``attrs`` go to each control."""
-    parts = [form_errors(form), *form.hidden_fields(), *(field(bound, **attrs) for bound in form.visible_fields())]
-    return format_html_join("\n", "{}", ((part,) for part in parts))
-
-
-@register.simple_tag
-def form_errors(form: BaseForm) -> SafeString:
-    """What keeps a form from being accepted, said first and announced; links lead to the fields."""
-    wrong = [bound for bound in form if bound.errors]
-    if not form.is_bound or not form.errors:
-        return SafeString("")
-    hidden = [error for bound in form.hidden_fields() for error in bound.errors]
-    return draw(
-        "form_errors",
-        general=[*form.non_field_errors(), *hidden],
-        wrong=[bound for bound in wrong if not bound.is_hidden],
-    )
-
-
-# Drawings ---------------------------------------------------------------------------------------------
-
-
-@register.simple_tag
-def strip(
-    blocks: Iterable[Any],
-    start: datetime,
-    end: datetime,
-    yours_start: datetime | None = None,
-    yours_end: datetime | None = None,
-    label: str = "",
-) -> SafeString:
-    """When a machine is free, taken and being erased, with the reader's window outlined.
-
-    ``blocks``: objects with ``start``, ``end`` (aware) and ``kind``: taken, held, wipe or upkeep.
-    """
-    fixed = tuple(_Block(block.start, block.end, block.kind) for block in blocks)
-    return _strip(fixed, start, end, yours_start or None, yours_end or None, label, formats.here())
-
-
-class _Block(NamedTuple):
-    start: datetime
-    end: datetime
-    kind: str
-
-
-@lru_cache(2048)
-def _strip(
-    blocks: tuple[_Block, ...],
-    start: datetime,
-    end: datetime,
-    yours_start: datetime | None,
-    yours_end: datetime | None,
-    label: str,
-    here: formats.Here,
-) -> SafeString:
-    """Remembered: a machine's calendar looks the same to everyone until somebody books it."""
-    drawn = make_strip(blocks, start, end, yours_start, yours_end, label)
-    # The hatch needs an id. Strips that look alike share one, which is harmless.
-    hatch = f"hatch-{zlib.crc32(repr(drawn).encode()):08x}"
-    return draw("strip", strip=drawn, hatch=hatch, bars=_rects(drawn, hatch))
-
-
-def _rects(drawn: Strip, hatch: str) -> SafeString:
-    """The blocks: a template would take most of a page's time for them."""
-    hatched = format_html(' fill="url(#{})"', hatch)
-    return format_html_join(
-        "",
-        '<rect class="{}" x="{}%" width="{}%" height="100%"{}><title>{}</title></rect>',
-        (
-            (bar.kind, bar.left, bar.width, hatched if bar.kind in ("wipe", "upkeep") else "", capfirst(bar.words))
-            for bar in drawn.bars
-        ),
-    )
-
-
-@register.simple_tag
-def strip_legend(held: bool = False, upkeep: bool = False) -> SafeString:
-    """What the colours of a strip mean; once a page."""
-    return draw("strip_legend", held=held, upkeep=upkeep)
-
-
-@register.simple_tag
-def meter(value: Any, label: str = "", tone: str = "") -> SafeString:
-    """A share of one as a thin bar. With a ``label`` it speaks; without one the number beside it does."""
-    share = formats.as_decimal(value)
-    if share is None:
-        return SafeString("")
-    width = min(max(share, Decimal(0)), Decimal(1)) * 100
-    return draw_words(
-        "meter", ("width", f"{width:.1f}"), ("label", label), ("tone", tone), ("words", formats.percent(share))
-    )
-
-
-@register.simple_tag
-def sparkline(values: Iterable[Any], label: str = "") -> SafeString:
-    """A small line of numbers over time, scaled between nothing and their largest."""
-    numbers = [float(n) for value in values if (n := formats.as_decimal(value)) is not None]
-    if len(numbers) < 2:
-        return SafeString("")
-    top = max(numbers) or 1.0
-    points = " ".join(
-        f"{index / (len(numbers) - 1) * 100:.2f},{30 - max(value, 0) / top * 28:.2f}"
-        for index, value in enumerate(numbers)
-    )
-    return draw("sparkline", points=points, label=label)

@@ -1,5 +1,7 @@
 """Measured performance, and an administrator's verdict on it."""
 
+from datetime import UTC, datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -7,6 +9,20 @@ from django.utils import timezone
 
 from common.ids import uuid7
 from machines.models.machine import Machine
+
+#: What a run may measure.
+VALUES = (
+    "gpu_throughput_fp16",
+    "gpu_throughput_fp32",
+    "cpu_score",
+    "disk_read_mb_s",
+    "disk_write_mb_s",
+    "network_bandwidth_gbps",
+)
+#: In whatever unit, a measured value lies between these two. Prices are divided by some of them.
+LEAST, MOST = 0.01, 1e9
+#: No run is older than this, however long ago it was entered.
+FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class BenchmarkStatus(models.TextChoices):
@@ -64,25 +80,33 @@ class Benchmark(models.Model):
                 condition=Q(status=BenchmarkStatus.PENDING) | Q(decided_at__isnull=False, decided_by__isnull=False),
                 name="benchmarks_decided_by_someone",
             ),
+            # Dates from long ago cannot be written in every time zone.
+            models.CheckConstraint(condition=Q(collected_at__gte=FIRST_DAY), name="benchmarks_collected_in_our_time"),
             *[
                 models.CheckConstraint(
-                    condition=Q(**{f"{name}__isnull": True}) | Q(**{f"{name}__gte": 0}),
+                    condition=Q(**{f"{name}__isnull": True})
+                    | Q(**{f"{name}__gte": LEAST}) & Q(**{f"{name}__lte": MOST}),
                     name=f"benchmarks_{name}_positive",
                 )
-                for name in (
-                    "gpu_throughput_fp16",
-                    "gpu_throughput_fp32",
-                    "cpu_score",
-                    "disk_read_mb_s",
-                    "disk_write_mb_s",
-                    "network_bandwidth_gbps",
-                )
+                for name in VALUES
             ],
         ]
         indexes = [models.Index(fields=["machine", "-collected_at"], name="benchmarks_of_machine")]
 
     def __str__(self) -> str:
         return f"{self.machine.name} {self.collected_at:%Y-%m-%d} ({self.get_status_display()})"
+
+    @property
+    def is_pending(self) -> bool:
+        return self.status == BenchmarkStatus.PENDING
+
+    @property
+    def is_approved(self) -> bool:
+        return self.status == BenchmarkStatus.APPROVED
+
+    @property
+    def is_rejected(self) -> bool:
+        return self.status == BenchmarkStatus.REJECTED
 
     @property
     def tone(self) -> str:

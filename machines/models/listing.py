@@ -5,13 +5,39 @@ from decimal import Decimal
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Floor
 
 from accounts.models import User
 from common.ids import uuid7
 from common.money import Currency
 from machines.models.machine import Machine
 from machines.pricing import Rates
+
+RATES = ("price_hour", "price_day", "price_week")
+#: The most that a rate may be. Even at the hourly one the longest booking fits into every column of money.
+MOST_RATES = {"price_hour": Decimal(100_000), "price_day": Decimal(1_000_000), "price_week": Decimal(5_000_000)}
+#: A yen is worth less than the others.
+YEN = 10
+
+
+def most_rate(rate: str, currency: str) -> Decimal:
+    """The most that ``rate`` (one of :data:`RATES`) may be in this currency."""
+    return MOST_RATES[rate] * (YEN if currency == Currency.JPY else 1)
+
+
+def _limits(rate: str) -> list[MinValueValidator | MaxValueValidator]:
+    """What holds in every currency. Forms and the database also look at the currency."""
+    return [MinValueValidator(Decimal("0.01")), MaxValueValidator(most_rate(rate, Currency.JPY))]
+
+
+def _is_bounded(rate: str) -> Q:
+    yen = Q(currency=Currency.JPY, **{f"{rate}__lte": most_rate(rate, Currency.JPY)})
+    return Q(**{f"{rate}__isnull": True}) | Q(**{f"{rate}__lte": most_rate(rate, Currency.EUR)}) | yen
+
+
+def _is_whole(rate: str) -> Q:
+    return Q(**{f"{rate}__isnull": True}) | Q(**{rate: Floor(rate)})
 
 
 class ListingStatus(models.TextChoices):
@@ -61,16 +87,14 @@ class Listing(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="listing_id")
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="listings", db_column="hardware_id")
-    price_hour = models.DecimalField(
-        "an hour", max_digits=12, decimal_places=2, validators=[MinValueValidator(Decimal("0.01"))]
-    )
+    price_hour = models.DecimalField("an hour", max_digits=12, decimal_places=2, validators=_limits("price_hour"))
     price_day = models.DecimalField(
         "a day",
         max_digits=12,
         decimal_places=2,
         null=True,
         blank=True,
-        validators=[MinValueValidator(Decimal("0.01"))],
+        validators=_limits("price_day"),
         help_text="Empty: days are counted in hours.",
     )
     price_week = models.DecimalField(
@@ -79,7 +103,7 @@ class Listing(models.Model):
         decimal_places=2,
         null=True,
         blank=True,
-        validators=[MinValueValidator(Decimal("0.01"))],
+        validators=_limits("price_week"),
         help_text="Empty: weeks are counted in days and hours.",
     )
     currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.EUR)
@@ -119,8 +143,14 @@ class Listing(models.Model):
             models.CheckConstraint(
                 condition=Q(price_week__isnull=True) | Q(price_week__gt=0), name="listings_price_week_positive"
             ),
+            *[models.CheckConstraint(condition=_is_bounded(rate), name=f"listings_{rate}_bounded") for rate in RATES],
             models.CheckConstraint(
-                condition=Q(min_hours__gte=1) & Q(max_hours__gte=models.F("min_hours")), name="listings_limits_in_order"
+                condition=~Q(currency=Currency.JPY)
+                | _is_whole("price_hour") & _is_whole("price_day") & _is_whole("price_week"),
+                name="listings_yen_are_whole",
+            ),
+            models.CheckConstraint(
+                condition=Q(min_hours__gte=1) & Q(max_hours__gte=F("min_hours")), name="listings_limits_in_order"
             ),
         ]
         indexes = [
@@ -143,6 +173,18 @@ class Listing(models.Model):
     @property
     def longest(self) -> timedelta:
         return timedelta(hours=self.max_hours)
+
+    @property
+    def is_active(self) -> bool:
+        return self.status == ListingStatus.ACTIVE
+
+    @property
+    def is_paused(self) -> bool:
+        return self.status == ListingStatus.PAUSED
+
+    @property
+    def is_archived(self) -> bool:
+        return self.status == ListingStatus.ARCHIVED
 
     @property
     def tone(self) -> str:

@@ -1,11 +1,11 @@
 """Machines and the nodes of a cluster."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Count, F, Max, Min, Q
 from django_countries.fields import CountryField
 
 from accounts.models import User
@@ -41,6 +41,29 @@ class MachineQuerySet(models.QuerySet["Machine"]):
     def with_summary(self) -> "MachineQuerySet":
         """With what a list of machines shows beside each: GPU model, listings, verified benchmark."""
         return self.select_related("gpu", "verified_benchmark").prefetch_related("listings", "nodes")
+
+    # Bookings stand above machines and cannot be imported here: ``bookings`` is what their foreign key to a machine
+    # calls itself on this side. What is asked of them are the moments that they passed, never their statuses.
+
+    def in_quarantine(self) -> "MachineQuerySet":
+        """Those on which nothing starts before the erasure after a booking is shown."""
+        return self.filter(bookings__wipe_opened_at__isnull=False, bookings__wiped_at=None).distinct()
+
+    def with_calendar(self, *, now: datetime) -> "MachineQuerySet":
+        """With ``unwiped`` (bookings that wait for their wipe), ``used_until`` and ``booked_from`` (the next paid one)."""
+        is_live = Q(bookings__canceled_at=None, bookings__completed_at=None)
+        return self.annotate(
+            unwiped=Count("bookings", filter=Q(bookings__wipe_opened_at__isnull=False, bookings__wiped_at=None)),
+            used_until=Max(
+                "bookings__end",
+                filter=is_live & Q(bookings__started_at__isnull=False, bookings__wipe_opened_at=None),
+            ),
+            booked_from=Min(
+                "bookings__start",
+                filter=is_live
+                & Q(bookings__paid_at__isnull=False, bookings__started_at=None, bookings__start__gte=now),
+            ),
+        )
 
 
 class Machine(models.Model):
@@ -131,6 +154,15 @@ class Machine(models.Model):
     def title(self) -> str:
         """As a row of results names it: ``8 × H100 SXM`` or ``AMD EPYC 7742``."""
         return f"{self.gpu_count} × {self.gpu_model}" if self.gpu_count else self.cpu_model
+
+    @property
+    def is_cluster(self) -> bool:
+        return self.kind == MachineKind.CLUSTER
+
+    @property
+    def has_been_booked(self) -> bool:
+        """Whether there is any booking of it, of whatever state (the relation's other side is in the app above)."""
+        return bool(self.bookings.exists())
 
     @property
     def is_reachable(self) -> bool:

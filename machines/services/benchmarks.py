@@ -1,6 +1,6 @@
 """Recording benchmark runs and deciding whether they are believed."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -9,10 +9,15 @@ from accounts.models import User
 from accounts.outbox import write_mail
 from accounts.services.roles import require_administrator
 from machines.models import Benchmark, BenchmarkStatus, Listing, ListingStatus, Machine
+from machines.models.benchmark import LEAST, MOST
 from machines.services.errors import MachineError
 
 #: Figures may exceed the data sheet by this much: boost clocks differ a little from card to card.
 TOLERANCE = 1.05
+#: What was measured longer ago says little about the machine of today.
+OLDEST = timedelta(days=2 * 365)
+
+OUT_OF_BOUNDS = f"A measured value lies between {LEAST:g} and {MOST:,.0f}. Leave empty what was not measured."
 
 
 def physical_limits(machine: Machine) -> dict[str, float]:
@@ -36,12 +41,37 @@ def check_plausible(machine: Machine, values: dict[str, Any]) -> None:
             )
 
 
-def record_benchmark(*, machine: Machine, source: str, collected_at: datetime, values: dict[str, Any]) -> Benchmark:
+def check_moment(collected_at: datetime, *, now: datetime) -> None:
+    """
+    Raises:
+        MachineError: it has not come yet, or is too long ago.
+    """
+    if collected_at > now:
+        raise MachineError("This time has not come yet.", field="collected_at")
+    if collected_at < now - OLDEST:
+        raise MachineError("This is more than two years ago. Measure the machine as it is today.", field="collected_at")
+
+
+def check_bounds(values: dict[str, float | None]) -> None:
+    """
+    Raises:
+        MachineError: a value is no measurement of anything: zero, negative, endless.
+    """
+    for field, value in values.items():
+        if value is not None and not LEAST <= value <= MOST:
+            raise MachineError(OUT_OF_BOUNDS, field=field)
+
+
+def record_benchmark(
+    *, machine: Machine, source: str, collected_at: datetime, values: dict[str, Any], now: datetime
+) -> Benchmark:
     """Keep a run as pending: nobody sees it as verified before an administrator has approved it.
 
     Raises:
-        MachineError: a value is above the physical limit.
+        MachineError: a value is above the physical limit or none at all, or the time is no time of such a run.
     """
+    check_moment(collected_at, now=now)
+    check_bounds(values)
     check_plausible(machine, values)
     return Benchmark.objects.create(machine=machine, source=source, collected_at=collected_at, **values)
 
@@ -82,6 +112,7 @@ def reject_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: s
         raise MachineError("A rejection needs a reason that the provider can act on.", field="reason")
     _decide(row, BenchmarkStatus.REJECTED, by=by, now=now, reason=reason)
     if row.machine.verified_benchmark_id is None:
+        # Whoever puts it on offer at this moment has the machine's row first, or waits for it and is refused.
         Listing.objects.filter(machine=row.machine, status=ListingStatus.ACTIVE).update(
             status=ListingStatus.PAUSED, updated_at=now
         )
@@ -90,6 +121,7 @@ def reject_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: s
 
 
 def _lock(benchmark: Benchmark) -> Benchmark:
+    """The run, locked after its machine: here and in :mod:`machines.services.listings` the machine comes first."""
     machine = Machine.objects.select_for_update(no_key=True).get(pk=benchmark.machine_id)
     row = Benchmark.objects.select_for_update().get(pk=benchmark.pk)
     row.machine = machine

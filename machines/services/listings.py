@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from machines.models import Listing, ListingStatus
+from machines.models import Listing, ListingStatus, Machine
 from machines.services.errors import MachineError
 
 
@@ -29,9 +29,9 @@ def activate_listing(*, listing: Listing, now: datetime) -> Listing:
         MachineError: it is archived, or something is missing (rules: What).
     """
     row = _lock(listing)
-    if row.status == ListingStatus.ACTIVE:
+    if row.is_active:
         return row
-    if row.status == ListingStatus.ARCHIVED:
+    if row.is_archived:
         raise MachineError("An archived listing stays archived. Make a new one.")
     if missing := missing_for_activation(row):
         raise MachineError(" ".join(missing))
@@ -46,7 +46,7 @@ def pause_listing(*, listing: Listing, now: datetime) -> Listing:
         MachineError: it is archived.
     """
     row = _lock(listing)
-    if row.status == ListingStatus.ARCHIVED:
+    if row.is_archived:
         raise MachineError("An archived listing stays archived.")
     return _set(row, ListingStatus.PAUSED, now)
 
@@ -58,11 +58,18 @@ def archive_listing(*, listing: Listing, now: datetime) -> Listing:
 
 
 def _lock(listing: Listing) -> Listing:
-    return (
-        Listing.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("machine__provider")
-        .get(pk=listing.pk)
+    """The listing, locked after its machine: a benchmark that is rejected meanwhile waits, or has been seen.
+
+    Everywhere the machine comes first, then its benchmarks and listings.
+    """
+    machine = (
+        Machine.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("provider")
+        .get(pk=listing.machine_id)
     )
+    row = Listing.objects.select_for_update(no_key=True).get(pk=listing.pk)
+    row.machine = machine
+    return row
 
 
 def _set(row: Listing, status: ListingStatus, now: datetime) -> Listing:

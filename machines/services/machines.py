@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from machines.models import GPUModel, Machine, MachineKind, Node
 from machines.services.errors import MachineError
 
 MOST_NODES = 64
+LONGEST_TURNAROUND = timedelta(days=1)
 
 #: What a benchmark was measured on: it stays as it is while an approved one rests on it.
 MEASURED = ("gpu", "gpu_model", "gpu_count", "gpu_memory_gb")
@@ -59,14 +61,14 @@ def add_machine(*, provider: User, kind: str, facts: Mapping[str, Any], nodes: S
         MachineError: the facts do not fit together.
     """
     values = _complete(kind, facts, nodes)
-    machine = Machine.objects.create(provider=provider, kind=kind, turnaround=settings.MARKETPLACE_TURNAROUND, **values)
+    machine = Machine.objects.create(provider=provider, kind=kind, **values)
     _write_nodes(machine, nodes)
     return machine
 
 
 @transaction.atomic
 def update_machine(*, machine: Machine, facts: Mapping[str, Any], nodes: Sequence[NodeFacts] = ()) -> Machine:
-    """Correct what is known of a machine. Bookings already made are not touched.
+    """Correct what is known of a machine. Bookings already made are not touched: each keeps its own turnaround too.
 
     Raises:
         MachineError: the facts do not fit together, or a verified benchmark rests on what would change.
@@ -99,6 +101,7 @@ def _complete(
     ``find_sheet``: a model that is typed by a name we know gets its data sheet, so that nobody types around it.
     """
     values = dict(facts)
+    _check_turnaround(values.get("turnaround"))
     if kind == MachineKind.CLUSTER:
         _check_nodes(nodes)
         values |= sums(nodes)
@@ -122,6 +125,14 @@ def _complete(
 def _sheet_named(name: str) -> GPUModel | None:
     name = name.strip()
     return GPUModel.objects.filter(Q(name__iexact=name) | Q(aliases__contains=[name])).order_by("name").first()
+
+
+def _check_turnaround(turnaround: timedelta | None) -> None:
+    if turnaround is not None and not settings.MARKETPLACE_TURNAROUND <= turnaround <= LONGEST_TURNAROUND:
+        least, most = (
+            length // timedelta(minutes=1) for length in (settings.MARKETPLACE_TURNAROUND, LONGEST_TURNAROUND)
+        )
+        raise MachineError(f"The turnaround takes {least} to {most} minutes.", field="turnaround")
 
 
 def _check_nodes(nodes: Sequence[NodeFacts]) -> None:

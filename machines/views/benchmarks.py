@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.requests import AuthenticatedRequest
@@ -28,6 +29,7 @@ def benchmark_create(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
                 source=form.source(),
                 collected_at=form.cleaned_data["collected_at"],
                 values=form.values(),
+                now=timezone.now(),
             )
         except MarketplaceError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)

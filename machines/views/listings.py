@@ -15,7 +15,7 @@ from accounts.requests import AuthenticatedRequest
 from common.errors import MarketplaceError
 from machines.forms import ListingForm
 from machines.loading import listing_of, machine_of
-from machines.models import Listing, ListingStatus
+from machines.models import Listing
 from machines.pricing import HOURS_A_DAY, HOURS_A_WEEK, BestBundle
 from machines.services import listings
 
@@ -48,7 +48,7 @@ def listing_create(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 def listing_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Change prices, limits or terms for bookings to come. Those already made keep theirs."""
     listing = listing_of(request.user, pk)
-    if listing.status == ListingStatus.ARCHIVED:
+    if listing.is_archived:
         messages.error(request, "An archived listing stays as it is. Make a new one.")
         return redirect("machine_detail", pk=listing.machine_id)
     form = ListingForm(request.POST or None, instance=listing)

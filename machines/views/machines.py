@@ -1,12 +1,10 @@
 """A provider's machines: the list, one of them, adding and editing."""
 
-from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count, Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,12 +16,13 @@ from accounts.services.roles import become_provider as take_on_provider
 from common.errors import MarketplaceError
 from machines.forms import BaseNodeFormSet, MachineForm, NodeFormSet
 from machines.loading import machine_of
-from machines.models import Listing, ListingStatus, Machine, MachineKind
+from machines.models import Listing, Machine, MachineKind
 from machines.services.benchmarks import physical_limits
 from machines.services.machines import MOST_NODES, add_machine, update_machine
 
 A_PAGE = 25
 ROWS = 4
+MOST_DIGITS = 9
 NODE_FIELDS = ("name", "gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
 RECENT = 10
 STEP_WORDS = {"done": "Done", "now": "Now", "next": "Then"}
@@ -33,7 +32,7 @@ STEP_WORDS = {"done": "Done", "now": "Now", "next": "Then"}
 @require_GET
 def machine_list(request: AuthenticatedRequest) -> HttpResponse:
     """A provider's machines and where each stands; to anyone else, how to become one."""
-    machines = _with_calendar(Machine.objects.of(request.user).with_summary(), now=timezone.now())
+    machines = Machine.objects.of(request.user).with_summary().with_calendar(now=timezone.now()).order_by("name", "pk")
     page = Paginator(machines, A_PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
@@ -43,22 +42,10 @@ def machine_list(request: AuthenticatedRequest) -> HttpResponse:
     return render(request, "machines/machine_list.html", context)
 
 
-def _with_calendar(machines: QuerySet[Machine], *, now: datetime) -> QuerySet[Machine]:
-    """With what the bookings above say of each machine: whether it waits for a wipe, is in use, is booked next."""
-    return machines.annotate(
-        unwiped=Count("bookings", filter=Q(bookings__wipe_opened_at__isnull=False, bookings__wiped_at=None)),
-        used_until=Max("bookings__end", filter=Q(bookings__status="active", bookings__wipe_opened_at=None)),
-        booked_from=Min(
-            "bookings__start",
-            filter=Q(bookings__status="pending", bookings__paid_at__isnull=False, bookings__start__gte=now),
-        ),
-    ).order_by("name", "pk")
-
-
 def _foremost(machine: Machine) -> Listing | None:
     """The listing that says how a machine stands: the newest one on offer, else the newest paused one."""
-    shown = [listing for listing in machine.listings.all() if listing.status != ListingStatus.ARCHIVED]
-    return min(shown, key=lambda listing: listing.status != ListingStatus.ACTIVE, default=None)
+    shown = [listing for listing in machine.listings.all() if not listing.is_archived]
+    return min(shown, key=lambda listing: not listing.is_active, default=None)
 
 
 @login_required
@@ -101,7 +88,7 @@ def _steps(user: User, machine: Machine | None) -> list[dict[str, str]]:
             "You enter a run, an administrator approves it.",
         ),
         (
-            any(listing.status == ListingStatus.ACTIVE for listing in listings),
+            any(listing.is_active for listing in listings),
             "It is on offer",
             "Put it on offer",
             "A listing gives it a price and goes active.",
@@ -165,7 +152,7 @@ def _edit_page(
 
 def _forms(request: HttpRequest, machine: Machine) -> tuple[MachineForm, BaseNodeFormSet | None]:
     """The machine's form and, of a cluster, the one of its nodes: blank, filled in, or with more rows."""
-    kind, is_cluster = machine.kind, machine.kind == MachineKind.CLUSTER
+    kind, is_cluster = machine.kind, machine.is_cluster
     before = list(machine.nodes.values(*NODE_FIELDS)) if machine.created_at else []
     if _wants_rows(request):
         # What was typed stays; nothing is judged yet.
@@ -188,7 +175,8 @@ def _typed(data: QueryDict) -> dict[str, str]:
 
 def _typed_rows(data: QueryDict) -> list[dict[str, str]]:
     total = data.get("nodes-TOTAL_FORMS", "")
-    count = min(int(total), MOST_NODES) if total.isdecimal() else 0
+    # Of a number with thousands of digits Python does not even make an int.
+    count = min(int(total), MOST_NODES) if total.isdecimal() and len(total) <= MOST_DIGITS else 0
     names = (*NODE_FIELDS, "quantity", "DELETE")
     return [{name: data.get(f"nodes-{index}-{name}", "") for name in names} for index in range(count)]
 

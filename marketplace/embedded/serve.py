@@ -119,10 +119,11 @@ class Serve:
         web += ["--timeout", "60", "--graceful-timeout", "4", "--log-level", "warning", "--no-control-socket"]
         if env.get("WEB_ACCESS_LOG", "0") != "0":
             web += ["--access-logfile", "-"]
-        worker = [*celery, "worker", "--pool", "prefork", "--concurrency", "2"]
+        worker = [*celery, "worker", "--pool", "prefork", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
         return {
             "web": web,
-            "worker": [*worker, "--loglevel", "INFO", "--without-gossip", "--without-mingle"],
+            "worker": [*worker, "--queues", "celery", "--concurrency", "1", "--hostname", "sweeps@%h"],
+            "outside": [*worker, "--queues", "outside", "--concurrency", "2", "--hostname", "outside@%h"],
             "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
         }
 

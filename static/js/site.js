@@ -1,11 +1,24 @@
 /* What a page needs a browser for. Everything works without it; with it, it is quicker. */
 
-/* The server writes times in the zone of the profile, else in the one that this cookie names. */
+/* The server writes times in the zone of the profile, else in the one that this cookie names. Until it knows, in UTC. */
 function tellTimeZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
   if (!zone || document.cookie.split("; ").includes(`timezone=${zone}`)) return;
   const secure = location.protocol === "https:" ? "; secure" : "";
   document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+  for (const named of document.querySelectorAll("input[name=tz][data-browsers][value=UTC]")) turnClocks(named, zone);
+}
+
+/* The forms of that first page are turned to the browser's own clock, as those of the next will be. */
+function turnClocks(named, zone) {
+  const boxes = [...named.form.elements].filter((box) => box.type === "datetime-local" && box.value);
+  const meant = boxes.map((box) => new Date(`${box.value}Z`));
+  const turned = meant.map((at) => new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16));
+  // An hour that comes twice would be read as the first of the two: then the form stays as it is.
+  if (turned.some((words, place) => Date.parse(words) !== meant[place].getTime())) return;
+  boxes.forEach((box, place) => { box.value = turned[place]; });
+  named.value = zone;
+  for (const words of named.form.querySelectorAll("[data-zone]")) words.textContent = zone;
 }
 
 /* Things that only work with a script are hidden until there is one. */

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.core.cache import cache
 from django.db import transaction
 
 from accounts import outbox
@@ -70,7 +71,8 @@ def test_a_mail_server_that_is_away_gets_it_later(written, settings, now):
     assert outbox.send_due(now=written.next_attempt_at) == 1
 
 
-def test_signing_up_queues_the_confirmation(client, django_capture_on_commit_callbacks):
+def test_signing_up_queues_the_confirmation(client):
+    cache.clear()  # allauth counts confirmations of an address there
     answer = client.post(
         "/accounts/signup/",
         {
@@ -81,7 +83,37 @@ def test_signing_up_queues_the_confirmation(client, django_capture_on_commit_cal
             "purpose": "buyer",
         },
     )
-    assert answer.status_code == 302
+    assert answer.status_code == 302, answer.content.decode()
     queued = OutgoingMail.objects.get(address="new@example.net")
     assert "/accounts/confirm-email/" in queued.text
     assert queued.recipient == "new@example.net"
+
+
+def test_a_mail_that_fails_for_ever_does_not_keep_the_others_from_going_out(written, buyer, settings, now):
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", nobody.getsockname()[1]
+        OutgoingMail.objects.filter(pk=written.pk).update(attempts=1000)
+        later = now + timedelta(minutes=1)
+        outbox.write_mail(user=buyer, key="event:3", subject="Behind it", paragraphs=["Behind it"])
+        assert outbox.send_due(now=later) == 0
+    for row in OutgoingMail.objects.all():
+        assert row.error
+        assert later < row.next_attempt_at <= later + outbox.LONGEST_PAUSE + timedelta(seconds=30)
+    assert OutgoingMail.objects.get(pk=written.pk).attempts == 1001
+
+
+def test_a_mail_that_is_being_sent_is_not_sent_by_another(written, now):
+    later = now + timedelta(minutes=1)
+    OutgoingMail.objects.filter(pk=written.pk).update(next_attempt_at=later + outbox.LEASE)
+    assert outbox.send_due(now=later) == 0
+    assert outbox.send_due(now=later + outbox.LEASE) == 1
+
+
+def test_a_link_that_lets_somebody_in_is_forgotten_once_it_is_sent(buyer, written, now):
+    outbox.queue_mail(address=buyer.email, user=buyer, subject="Reset", text="https://example.com/reset/abc")
+    assert outbox.send_due(now=now + timedelta(minutes=1)) == 2
+    assert "abc" in mail.outbox[-1].body
+    assert OutgoingMail.objects.get(subject="Reset").text == ""
+    assert OutgoingMail.objects.get(pk=written.pk).text != ""

@@ -4,7 +4,14 @@ from functools import cache
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    SSHCertificateBuilder,
+    SSHCertificateType,
+)
 from django.urls import reverse
 
 from accounts.models import SSHKey
@@ -28,6 +35,22 @@ def public(kind: str = "ed25519", number: int = 0) -> str:
 def private() -> str:
     key = ed25519.Ed25519PrivateKey.generate()
     return key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+
+
+@cache
+def certificate() -> str:
+    """As ``ssh-keygen -s authority id_ed25519.pub`` writes into ``id_ed25519-cert.pub``."""
+    builder = (
+        SSHCertificateBuilder()
+        .public_key(ed25519.Ed25519PrivateKey.generate().public_key())
+        .serial(1)
+        .type(SSHCertificateType.USER)
+        .key_id(b"bea")
+        .valid_principals([b"bea"])
+        .valid_after(0)
+        .valid_before(2**63)
+    )
+    return builder.sign(ed25519.Ed25519PrivateKey.generate()).public_bytes().decode()
 
 
 @pytest.fixture
@@ -58,6 +81,7 @@ def test_a_key_may_be_given_a_name(signed_in, buyer):
 REFUSED = {
     "weak RSA": (lambda: public("rsa2048"), "2048 bits"),
     "DSA": (lambda: DSA, "DSA keys are too weak"),
+    "certificate": (lambda: f"{certificate()} bea@laptop", "This is a certificate"),
     "private": (private, "This is a private key"),
     "line breaks": (lambda: f"{public()[:40]}\n{public()[40:]}", "broken into several lines"),
     "two keys": (lambda: f"{public()}\n{public('ed25519', 1)}", "These are several keys"),

@@ -6,9 +6,10 @@ from functools import partial
 import pytest
 from django.db import transaction
 
+from accounts.models import OutgoingMail
 from billing.errors import PaymentError
 from billing.models import Payment, Refund, RefundReason, RefundStatus
-from billing.services import refunds
+from billing.services import refunds, webhooks
 from billing.services.refunds import refund_booking, request_refund
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
@@ -146,7 +147,60 @@ def test_a_refund_that_failed_is_asked_for_again_as_a_row_of_its_own(stripe, hel
     assert again.requested_by == administrator
     assert refunds.make_refund(refund_id=again.pk, now=now)
     assert stripe.refunded(held) == [to_minor(payment.amount_total, payment.currency)]
-    with pytest.raises(PaymentError, match="more than what was paid"):
+    with pytest.raises(PaymentError, match="already"):
         refunds.ask_again(refund=failed, by=administrator, now=now)
     with pytest.raises(PaymentError, match="has failed"):
         refunds.ask_again(refund=again, by=administrator, now=now)
+
+
+def test_a_refund_that_the_processor_has_only_accepted_is_not_made_yet(stripe, wire, held, now):
+    payment = pay_by_card(stripe, held, now=now)
+    refund = refunds.request_refund(
+        payment=payment, amount=payment.amount_total, reason="not_delivered", by=None, now=now
+    )
+    wire.say("/v1/refunds", '"status": "succeeded"', '"status": "pending"')
+
+    assert refunds.make_due_refunds(now=now) == 0
+    refund.refresh_from_db()
+    assert refund.status == RefundStatus.REQUESTED
+    assert refund.stripe_refund
+    assert not OutgoingMail.objects.filter(key__startswith="refund-made").exists()
+
+    wire.clear()
+    assert refunds.make_due_refunds(now=now + HOUR) == 1
+    refund.refresh_from_db()
+    assert refund.status == RefundStatus.MADE
+    assert stripe.refunded(held) == [to_minor(payment.amount_total, payment.currency)]
+
+
+def test_a_refund_that_the_bank_sends_back_later_is_one_that_failed(stripe, wire, held, now):
+    payment = pay_by_card(stripe, held, now=now)
+    refund = refunds.request_refund(
+        payment=payment, amount=payment.amount_total, reason="not_delivered", by=None, now=now
+    )
+    assert refunds.make_due_refunds(now=now) == 1
+    refund.refresh_from_db()
+    wire.say("/v1/refunds", '"status": "succeeded"', '"status": "failed"')
+    event = webhooks.store_event(
+        {"id": "evt_1", "type": "refund.failed", "data": {"object": {"id": refund.stripe_refund}}}, now=now
+    )
+
+    assert webhooks.process_event(event_pk=event.pk, now=now)
+
+    refund.refresh_from_db()
+    assert refund.status == RefundStatus.FAILED
+    assert refund.failure
+    payment.refresh_from_db()
+    assert payment.refundable == payment.amount_total, "so that it can be asked for again"
+
+
+def test_a_processor_that_is_away_is_asked_once_a_sweep(stripe, held, now):
+    payment = pay_by_card(stripe, held, now=now)
+    for _ in range(3):
+        refunds.request_refund(payment=payment, amount=Decimal(1), reason="not_delivered", by=None, now=now)
+    stripe.stop()
+    try:
+        assert refunds.make_due_refunds(now=now) == 0
+        assert sorted(Refund.objects.values_list("attempts", flat=True)) == [0, 0, 1]
+    finally:
+        stripe.start()

@@ -7,17 +7,20 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 from django.db import transaction
+from django.http import QueryDict
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bookings.filters import ListingFilter
+from bookings.search import search
 from machines.models import Listing, ListingStatus
-from tests.people import DAY, make_benchmark, make_listing, make_machine
+from tests.people import DAY, HOUR, make_benchmark, make_listing, make_machine, minute
 
 pytestmark = pytest.mark.django_db
 
 URL = "/listings/"
-PARAMETERS = [*ListingFilter.base_filters, "page"]
+MINUTE = timedelta(minutes=1)
+PARAMETERS = [*ListingFilter.base_filters, "page", "tz"]
 
 
 def rows(response) -> int:
@@ -76,7 +79,7 @@ def test_the_ends_of_time_are_too_far_away_in_every_zone(client, listing, zone, 
     assert rows(response) == 1
 
 
-@pytest.mark.parametrize("name", sorted(set(PARAMETERS) - {"page", "q", "cpu"}))
+@pytest.mark.parametrize("name", sorted(set(PARAMETERS) - {"page", "q", "cpu", "tz"}))
 def test_what_makes_no_sense_is_left_out_and_named(client, listing, name):
     response = client.get(URL, {name: "nonsense<b>"})
     assert response.status_code == 200
@@ -121,6 +124,34 @@ def test_a_window_that_cannot_be_is_left_out_with_the_reason(client, listing, no
     assert rows(response) == 1
 
 
+def test_a_search_for_just_now_begins_now_and_says_so(client, listing, now):
+    """The results are read, reloaded and shared a while after they were asked for."""
+    asked = {"start": (now - 20 * MINUTE).isoformat(), "end": (now + 5 * HOUR).isoformat()}
+    response = client.get(URL, asked)
+    (sentence,) = ignored(response)
+    assert "has passed, so the window begins" in sentence
+    (row,) = response.context["rows"]
+    assert timedelta() <= row.start - now < 2 * MINUTE
+    assert row.end == response.context["search"].wish.end == minute(now + 5 * HOUR + MINUTE - timedelta(seconds=1))
+    link = unescape(re.search(r'<h3><a href="([^"]*)"', response.content.decode())[1])
+    assert "has passed" not in client.get(link).content.decode()
+
+
+def test_a_search_for_this_very_minute_is_left_as_it_is(now):
+    first = minute(now)
+    found = search(QueryDict(urlencode({"start": first.isoformat(), "end": (first + HOUR).isoformat()})), now=now)
+    assert found.ignored == []
+    assert found.wish.start == first
+
+
+@pytest.mark.parametrize(("start", "end"), [(-61 * MINUTE, HOUR), (-30 * MINUTE, -MINUTE), (-30 * MINUTE, MINUTE * 0)])
+def test_a_window_that_is_over_or_began_long_ago_is_left_out(client, listing, now, start, end):
+    response = client.get(URL, {"start": (now + start).isoformat(), "end": (now + end).isoformat()})
+    (sentence,) = ignored(response)
+    assert "has passed" in sentence
+    assert response.context["search"].duration is None
+
+
 def test_a_window_within_one_minute_is_none(client, listing, now):
     moment = f"{now + DAY:%Y-%m-%dT%H:%M}"
     response = client.get(URL, {"start": f"{moment}:10", "end": f"{moment}:20"})
@@ -157,6 +188,8 @@ def test_every_page_number_leads_to_a_page(client, many, page, shows):
     assert response.status_code == 200
     assert response.context["page"].number == shows
     assert rows(response) == (10 if shows == 3 else 20)
+    said = [f"Page “{page[:20]}”: there are 3 pages. This is page {shows}."] if page in ODD_PAGES and page else []
+    assert ignored(response) == said
 
 
 def test_the_pages_keep_the_search_and_together_show_everything_once(client, many):
@@ -181,7 +214,8 @@ def test_the_pages_keep_the_search_and_together_show_everything_once(client, man
 def test_the_window_goes_along_to_the_listing(client, listing, now):
     start = (now + DAY).replace(minute=0, second=0)
     response = client.get(URL, {"start": f"{start:%Y-%m-%dT%H:%M}", "end": f"{start + DAY:%Y-%m-%dT%H:%M}"})
-    link = f"/listings/{listing.pk}/?start={start:%Y-%m-%dT%H:%M}&amp;end={start + DAY:%Y-%m-%dT%H:%M}"
+    window = urlencode({"start": start.isoformat(), "end": (start + DAY).isoformat()}).replace("&", "&amp;")
+    link = f"/listings/{listing.pk}/?{window}"
     assert link in response.content.decode()
     detail = client.get(unescape(link))
     assert detail.context["quote"].total == listing.price_day

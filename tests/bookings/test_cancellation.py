@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 from django.conf import settings
+from django.utils import timezone
 
 from billing.models import Refund, RefundReason
-from bookings.errors import BookingError, NotYours
+from bookings.errors import BookingError, NotYours, RefundChanged
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
@@ -188,3 +189,28 @@ def test_a_booking_keeps_what_its_terms_meant_when_it_was_asked_for(paid, settin
     paid.refresh_from_db()
     assert refund_for(paid, by_provider=False, now=paid.start - 3 * DAY) == before
     assert before.back > 0
+
+
+def test_canceling_does_what_was_shown_or_nothing(paid, now):
+    shown = refund_for(paid, by_provider=False, now=paid.start - 30 * HOUR).back
+    later = paid.start - 5 * HOUR
+    with pytest.raises(RefundChanged, match="has changed"):
+        cancel_booking(booking_id=paid.pk, by=paid.buyer, now=later, expected_back=shown)
+    paid.refresh_from_db()
+    assert paid.is_confirmed
+    back = refund_for(paid, by_provider=False, now=later).back
+    assert back < shown
+    cancel_booking(booking_id=paid.pk, by=paid.buyer, now=later, expected_back=back)
+    assert Refund.objects.get(payment__booking=paid).amount == back
+
+
+def test_the_page_shows_anew_what_comes_back_when_it_has_changed(client, paid):
+    client.force_login(paid.buyer)
+    address = f"/bookings/{paid.pk}/cancel/"
+    response = client.post(address, {"expected_back": "0.01"})
+    assert response.status_code == 409
+    html = response.content.decode()
+    assert "has changed meanwhile" in html
+    shown = refund_for(paid, by_provider=False, now=timezone.now()).back
+    assert f'name="expected_back" value="{shown}"' in html
+    assert client.post(address, {"expected_back": f"{shown}"}).status_code == 302

@@ -11,6 +11,7 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 
+from bookings.errors import WindowTaken
 from bookings.models import Booking
 from machines.models import Listing, ListingStatus
 from tests.bookings.test_browse_page import NONSENSE, encoded
@@ -24,6 +25,10 @@ HTMX = {"HX-Request": "true"}
 
 def window(start, length=DAY) -> dict[str, str]:
     return {"start": f"{start:%Y-%m-%dT%H:%M}", "end": f"{start + length:%Y-%m-%dT%H:%M}"}
+
+
+def instants(start, length=DAY) -> dict[str, str]:
+    return {"start": start.isoformat(), "end": (start + length).isoformat()}
 
 
 @pytest.fixture
@@ -183,9 +188,11 @@ def test_a_paused_listing_can_be_looked_at_and_not_booked(client, url, listing, 
     assert "not on offer at the moment" in html
     assert "This listing is paused" in html
     assert re.search(r"<button[^>]* disabled[^>]*>Hold it", html)
-    response = client.post(f"{url}book/", window(start))
-    assert response.status_code == 422
-    assert "This listing is paused" in response.content.decode()
+    for response in (client.post(f"{url}book/", window(start)), client.get(url, window(start))):
+        assert list(response.context["form"].errors) == ["start"]
+        assert "This listing is paused" in response.context["form"].errors["start"][0]
+        assert "This listing is paused" in response.content.decode()
+    assert client.post(f"{url}book/", window(start)).status_code == 422
     assert not Booking.objects.exists()
 
 
@@ -204,7 +211,7 @@ def test_whoever_is_not_signed_in_comes_back_to_the_same_window(client, url, lis
     assert login.path == "/accounts/login/"
     back = urlsplit(parse_qs(login.query)["next"][0])
     assert back.path == url
-    assert {key: value[0] for key, value in parse_qs(back.query).items()} == window(start, 3 * HOUR)
+    assert {key: value[0] for key, value in parse_qs(back.query).items()} == instants(start, 3 * HOUR)
     assert not Booking.objects.exists()
     assert client.get(back.geturl()).context["quote"].total == Decimal("6.00")
 
@@ -251,7 +258,8 @@ def test_a_window_that_was_taken_meanwhile_offers_others_of_which_one_click_take
     client.force_login(buyer)
     asked = window(start, 4 * HOUR)
     response = client.post(f"{url}book/", {**asked, "expected_total": "8.00"}, follow=True)
-    assert response.redirect_chain == [(f"{url}?{urlencode(asked)}", 302)], "back to the page, with what was typed"
+    back = f"{url}?{urlencode(instants(start, 4 * HOUR))}"
+    assert response.redirect_chain == [(back, 302)], "back to the page, with what was typed"
     html = response.content.decode()
     assert "Taken by someone else" in html
     assert "Free instead" in html
@@ -266,6 +274,21 @@ def test_a_window_that_was_taken_meanwhile_offers_others_of_which_one_click_take
         booking = Booking.objects.latest("created_at")
         assert booking.end - booking.start == 4 * HOUR
         Booking.objects.filter(pk=booking.pk).update(status="canceled", canceled_at=now)
+
+
+def test_a_rival_who_took_it_and_gave_it_back_is_told_of(client, url, buyer, start, monkeypatch):
+    """The page that follows finds the window free, and would say nothing of why it came."""
+
+    def refuse(**asked):
+        raise WindowTaken(asked["start"], taken=[], find_free=lambda: pytest.fail("nobody reads it"))
+
+    monkeypatch.setattr("bookings.views.listing.request_booking", refuse)
+    client.force_login(buyer)
+    response = client.post(f"{url}book/", window(start, 3 * HOUR))
+    assert response.status_code == 302
+    html = client.get(response["Location"]).content.decode()
+    assert "Somebody was quicker" in html
+    assert not re.search(r"<button[^>]* disabled[^>]*>Hold it", html)
 
 
 def test_the_alternatives_can_be_taken_while_the_machine_is_being_erased(client, url, listing, buyer, other_buyer, now):
@@ -293,7 +316,12 @@ def test_a_buyer_with_three_unpaid_holds_is_told_so(client, url, listing, buyer,
 def test_too_many_requests_in_a_minute(client, url, buyer, settings, start):
     settings.MARKETPLACE_BOOKING_RATE = "2/minute"
     client.force_login(buyer)
-    assert [client.post(f"{url}book/", {}).status_code for _ in range(3)] == [422, 422, 429]
+    assert [client.post(f"{url}book/", {}).status_code for _ in range(2)] == [422, 422]
+    response = client.post(f"{url}book/", {})
+    assert response.status_code == 429
+    assert response["Retry-After"] == "60"
+    assert response.content.decode().count("ait a minute") == 1
+    assert "Try again in" not in response.content.decode()
 
 
 def test_booking_is_asked_for_with_post(client, url, buyer):

@@ -243,3 +243,33 @@ def test_access_may_be_entered_before_the_start_and_corrected_while_it_runs(paid
 def test_access_is_not_entered_for_a_booking_that_is_unpaid_or_over(request, state, now):
     with pytest.raises(BookingError, match="paid and not over"):
         enter_access(request.getfixturevalue(state), now=now)
+
+
+def test_access_entered_after_the_end_is_refused(listing, buyer, now):
+    """Else a machine that was never handed over could be made to look as if it had been."""
+    booking = make_running(listing, buyer, start=minute(now) - HOUR, access=False)
+    with pytest.raises(BookingError, match="not over"):
+        enter_access(booking, now=booking.end)
+    assert run.end_booking(booking_id=booking.pk, now=booking.end)
+    booking.refresh_from_db()
+    assert booking.is_completed
+    assert Refund.objects.get(payment__booking=booking).amount == booking.price_total
+
+
+def test_evidence_is_stored_once_for_all_the_steps_it_shows_and_not_at_all_when_they_are_refused(over, now, settings):
+    def stored() -> list[str]:
+        return sorted(str(path) for path in (settings.MEDIA_ROOT / "wipes" / f"{over.machine_id}").glob("*"))
+
+    record_wipe(over, now=now, methods=STEPS)
+    assert len(stored()) == 1
+    assert {row.evidence.name for row in over.wipes.all()} == {f"wipes/{over.machine_id}/{stored()[0].rsplit('/')[-1]}"}
+    with pytest.raises(BookingError):
+        record_wipe(over, now=now, methods=[WipeMethod.USER])
+    assert len(stored()) == 1
+
+
+def test_a_disputed_booking_ends_and_keeps_the_machine_until_it_is_erased(running, now):
+    Booking.objects.filter(pk=running.pk).update(status=BookingStatus.DISPUTED)
+    following = make_paid(running.listing, running.buyer, start=running.blocked_until, hours=2, asked=now)
+    assert run.end_booking(booking_id=running.pk, now=running.end)
+    assert not run.start_booking(booking_id=following.pk, now=following.start)

@@ -263,6 +263,7 @@ def test_offered_windows_are_free_and_bookable_whatever_is_booked(listing, buyer
                 hold_expires_at=now,
                 paid_at=now,
                 cancellation_terms="moderate",
+                refund_steps=[],
                 currency="EUR",
                 price_total=1,
                 quote_lines=[],

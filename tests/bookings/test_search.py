@@ -111,6 +111,8 @@ def zoo(provider, other_provider, administrator, now) -> dict[str, Listing]:
         ({"currency": "USD"}, {"plain"}),
         ({"reliability": 99}, {"big"}),
         ({"reliability": "99.9"}, {"big"}),
+        ({"reliability": "99.99"}, set()),
+        ({"reliability": "1"}, {"big", "small"}),  # one percent, not all of it
         ({"reliability": "0.98"}, {"big", "small"}),
         ({"gpu": "h100", "country": "FR"}, set()),
     ],

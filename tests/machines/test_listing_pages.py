@@ -3,9 +3,13 @@
 from decimal import Decimal
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from common.money import Currency
 from machines.models import Listing, ListingStatus
+from machines.models.listing import RATES, most_rate
+from machines.pricing import BestBundle
 from tests.people import make_benchmark, make_listing, make_machine, make_user, verify
 
 OFFER = {
@@ -37,6 +41,10 @@ def test_a_listing_starts_paused(client, machine):
         ({"price_hour": "0"}, "price_hour", "greater than or equal to 0.01"),
         ({"price_week": "-1"}, "price_week", "greater than or equal to 0.01"),
         ({"price_hour": ""}, "price_hour", "required"),
+        ({"price_hour": "100000.01"}, "price_hour", "The most is €100,000.00"),
+        ({"price_day": "1000001"}, "price_day", "The most is €1,000,000.00"),
+        ({"price_week": "9999999999.99"}, "price_week", "The most is €5,000,000.00"),
+        ({"currency": "JPY", "price_hour": "1000001"}, "price_hour", "The most is ¥1,000,000."),
         ({"price_hour": "NaN"}, "price_hour", "Enter a number"),
         ({"currency": "BTC"}, "currency", "valid choice"),
         ({"min_hours": "200"}, "max_hours", "cannot be shorter"),
@@ -60,6 +68,35 @@ def test_yen_are_whole(client, machine):
     page = client.get(reverse("listing_edit", args=[listing.pk])).text
     assert "¥300" in page
     assert client.post(reverse("listing_edit", args=[listing.pk]), OFFER | {"currency": "JPY", "price_hour": "300.00"})
+
+
+def test_yen_are_worth_less(client, machine):
+    client.force_login(machine.provider)
+    dear = OFFER | {"currency": "JPY", "price_hour": "1000000", "price_day": "10000000", "price_week": "50000000"}
+    assert client.post(reverse("listing_create", args=[machine.pk]), dear).status_code == 302
+
+
+@pytest.mark.parametrize("currency", Currency.values)
+def test_the_dearest_listing_can_be_quoted_and_kept(machine, currency):
+    rates = {rate: most_rate(rate, currency) for rate in RATES}
+    listing = make_listing(machine, currency=currency, **rates)
+    hourly = make_listing(machine, currency=currency, price_hour=rates["price_hour"], price_day=None, price_week=None)
+    for offer in (listing, hourly):
+        assert BestBundle().quote(offer.rates, 90 * 24).total < Decimal(10) ** 10  # numeric(12, 2)
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("currency", Currency.values)
+def test_the_database_keeps_no_rate_above_the_most(machine, currency, rate):
+    with pytest.raises(IntegrityError, match=f"listings_{rate}_bounded"), transaction.atomic():
+        make_listing(machine, currency=currency, **{rate: most_rate(rate, currency) + 1})
+
+
+@pytest.mark.parametrize("rate", RATES)
+def test_the_database_keeps_no_part_of_a_yen(machine, rate):
+    with pytest.raises(IntegrityError, match="listings_yen_are_whole"), transaction.atomic():
+        make_listing(machine, currency="JPY", **{rate: Decimal("10.50")})
+    make_listing(machine, currency="JPY", price_day=None, price_week=None)
 
 
 def test_editing_changes_no_booking(client, listing, paid):

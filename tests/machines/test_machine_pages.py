@@ -7,7 +7,9 @@ from django.urls import reverse
 
 from accounts.models import Role
 from machines.models import GPUModel, Machine
-from tests.people import make_benchmark, make_listing, make_machine
+from machines.services.errors import MachineError
+from machines.services.machines import update_machine
+from tests.people import make_benchmark, make_hold, make_listing, make_machine
 
 FACTS = {
     "name": "aurora-01",
@@ -25,6 +27,7 @@ FACTS = {
     "os": "Ubuntu 24.04",
     "country": "DE",
     "region": "Hamburg",
+    "turnaround": "30",
 }
 SUMMED = ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
 
@@ -102,6 +105,20 @@ def test_the_list_shows_ones_own_machines_and_how_they_stand(client, machine, li
         assert words in page
 
 
+def test_the_list_tells_until_when_a_machine_is_in_use(client, machine, running):
+    client.force_login(machine.provider)
+    page = client.get(reverse("machine_list"))
+    assert "In use until" in page.text
+    assert [shown.used_until for shown, _listing in page.context["rows"]] == [running.end]
+
+
+def test_what_is_over_or_only_held_is_not_shown_as_use(client, machine, completed, held):
+    client.force_login(machine.provider)
+    page = client.get(reverse("machine_list")).text
+    assert "No booking ahead" in page
+    assert "in quarantine" not in page
+
+
 def test_the_list_tells_the_next_booking(client, machine, paid):
     client.force_login(machine.provider)
     page = client.get(reverse("machine_list")).text
@@ -170,6 +187,10 @@ def test_adding_a_server_without_gpus(client, provider):
         ({"cpu_cores": "0"}, "cpu_cores", "greater than or equal to 1"),
         ({"ram_gb": "-1"}, "ram_gb", "greater than or equal to"),
         ({"name": ""}, "name", "required"),
+        ({"turnaround": "29"}, "turnaround", "greater than or equal to 30"),
+        ({"turnaround": "1441"}, "turnaround", "less than or equal to 1440"),
+        ({"turnaround": "1" * 5000}, "turnaround", "whole number"),
+        ({"turnaround": ""}, "turnaround", "required"),
         ({"disk_size_gb": "99999999999"}, "disk_size_gb", "less than or equal to"),
     ],
 )
@@ -235,7 +256,7 @@ def test_more_rows_keep_what_was_typed_and_judge_nothing(client, provider):
     assert not Machine.objects.exists()
 
 
-@pytest.mark.parametrize("total", ["", "x", "-1", "100000000"])
+@pytest.mark.parametrize("total", ["", "x", "-1", "100000000", "9" * 5000])
 def test_a_bent_number_of_rows_breaks_nothing(client, provider, total):
     client.force_login(provider)
     data = with_nodes(FACTS, ("gpu", 1, 0, 1, 1, 1)) | {"nodes-TOTAL_FORMS": total}
@@ -256,6 +277,30 @@ def test_editing_never_touches_bookings(client, machine, paid):
     machine.refresh_from_db()
     assert (machine.name, machine.ram_gb) == ("renamed", 2048)
     assert type(paid).objects.filter(pk=paid.pk).values().get() == before
+
+
+def test_a_longer_turnaround_counts_for_bookings_to_come(client, machine, listing, paid, other_buyer, now):
+    client.force_login(machine.provider)
+    page = client.get(reverse("machine_edit", args=[machine.pk]))
+    assert page.context["form"]["turnaround"].value() == 30
+    assert "never billed" in page.text
+    before = paid.blocked_until
+    response = client.post(reverse("machine_edit", args=[machine.pk]), FACTS | {"turnaround": "90"}, follow=True)
+    assert "The machine is saved." in response.text
+    machine.refresh_from_db()
+    paid.refresh_from_db()
+    assert machine.turnaround == timedelta(minutes=90)
+    assert paid.blocked_until == before
+    listing.machine.refresh_from_db()
+    later = make_hold(listing, other_buyer, start=paid.end + timedelta(hours=3), asked=now)
+    assert later.blocked_until == later.end + timedelta(minutes=90)
+
+
+@pytest.mark.parametrize("minutes", [29, 1441])
+def test_the_service_bounds_the_turnaround(machine, minutes):
+    with pytest.raises(MachineError) as refused:
+        update_machine(machine=machine, facts={"turnaround": timedelta(minutes=minutes), "gpu_count": 0})
+    assert refused.value.field == "turnaround"
 
 
 def test_gpus_are_locked_once_a_benchmark_is_approved(client, machine, sheet):
