@@ -54,7 +54,7 @@ def test_a_buyer_kept_waiting_by_a_quarantine_is_promised_a_refund_at_once(listi
     booking = make_paid(listing, buyer, start=now, asked=minute(now) - 6 * HOUR)
     assert refund_for(booking, by_provider=False, now=now).share == 1
     step = present(booking, now=now)
-    assert step.title.startswith("Waiting for the machine to be erased")
+    assert step.title.startswith("Not handed over in time")
     assert "full refund" in step.detail
 
 
