@@ -59,6 +59,8 @@ def listing_list(request: HttpRequest) -> HttpResponse:
     results = found.listings.select_related("machine__verified_benchmark").defer(*NOT_SHOWN)
     page = _page(Paginator(results, PAGE), request.GET.get("page") or "1", found)
     horizon = horizon_of(found)
+    fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+    beside = {} if fragment else facets(found)
     context = {
         "search": found,
         "form": found.filter.form,
@@ -66,8 +68,9 @@ def listing_list(request: HttpRequest) -> HttpResponse:
         "rows": rows(found, page.object_list, horizon),
         "horizon_start": horizon[0],
         "horizon_end": horizon[1],
-        "facets": facets(found),
+        "facets": beside,
+        # What the form and the facets are drawn from, beside the query string.
+        "facets_key": tuple(map(tuple, beside.values())),
         "sorts": SORTS,
     }
-    fragment = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     return render(request, "listings/_results.html" if fragment else "listings/list.html", context)

@@ -27,7 +27,7 @@ from bookings.models import Booking
 from bookings.services.request import check_window, clashes, request_booking
 from common.rates import TooManyRequests, spend
 from machines import pricing
-from machines.models import Benchmark, Listing
+from machines.models import Benchmark, Listing, ListingQuerySet
 from machines.services.benchmarks import physical_limits
 
 WEEKS = 4
@@ -90,7 +90,7 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         response = render(request, "429.html", context, status=429)
         response["Retry-After"] = str(MINUTE)
         return response
-    listing = _public(pk)
+    listing = _public(pk, Listing.objects.select_related("machine"))
     form = BookingForm(request.POST)
     if not form.is_valid():
         return _page(request, listing, form, status=422)
@@ -120,13 +120,14 @@ def _with_window(pk: UUID, form: WindowForm) -> str:
     return f"{reverse('listing_detail', args=[pk])}?{urlencode(form.as_query())}"
 
 
-def _public(pk: UUID) -> Listing:
-    """The listing with its machine, unless it is archived.
+def _public(pk: UUID, listings: ListingQuerySet | None = None) -> Listing:
+    """The listing with all that its page names, or with what ``listings`` loads, unless it is archived.
 
     Raises:
         Http404: there is none to be seen.
     """
-    listing = Listing.objects.public().with_machine().filter(pk=pk).first()
+    listings = Listing.objects.with_machine() if listings is None else listings
+    listing = listings.public().filter(pk=pk).first()
     if listing is None:
         raise Http404("There is no such listing. It may have been archived.")
     return listing
