@@ -33,7 +33,7 @@ from bookings.filters import FAR, WITHIN_DAYS, ListingFilter, Wish, order, witho
 from bookings.models import Booking
 from common.formats import language, when
 from machines import pricing
-from machines.models import GPUModel, Listing, ListingQuerySet, ListingStatus
+from machines.models import Listing, ListingQuerySet, ListingStatus
 
 MONEY = DecimalField(max_digits=14, decimal_places=2)
 HOUR = timedelta(hours=1)
@@ -73,6 +73,10 @@ class Facet:
     chosen: bool
 
 
+#: A GPU's slug and name, a country's code, and how many listings on offer there are of them.
+Offers = tuple[str | None, str | None, str, int]
+
+
 @dataclass
 class Search:
     """What was asked for and what was found."""
@@ -82,6 +86,7 @@ class Search:
     wish: Wish
     sort: str
     now: datetime
+    offers: list[Offers]
     ignored: list[str] = field(default_factory=list)
 
     @property
@@ -96,7 +101,8 @@ class Search:
 
 def search(query: QueryDict, *, now: datetime) -> Search:
     """Read the query string and prepare the results. Nothing that a person can type makes this fail."""
-    gpus = list(GPUModel.objects.filter(machines__isnull=False).distinct().values_list("slug", "name"))
+    offers = _offers()
+    gpus = sorted({(slug, name) for slug, name, _, _ in offers if slug and name}, key=lambda gpu: gpu[1])
     listing_filter, ignored = without_nonsense(query, gpus)
     cleaned = listing_filter.form.cleaned_data
     wish = _wish(cleaned, now=now, ignored=ignored)
@@ -107,7 +113,7 @@ def search(query: QueryDict, *, now: datetime) -> Search:
     if cleaned.get("price_max") is not None:
         listings = listings.filter(LessThanOrEqual(F("price"), cleaned["price_max"]))
     sort = cleaned.get("sort") or "price"
-    return Search(listing_filter, order(listings, sort), wish, sort, now, ignored)
+    return Search(listing_filter, order(listings, sort), wish, sort, now, offers, ignored)
 
 
 def _wish(cleaned: dict[str, Any], *, now: datetime, ignored: list[str]) -> Wish:
@@ -282,20 +288,26 @@ def _window_in(taken: list[Block], listing: Listing, wish: Wish) -> tuple[dateti
     return candidate, candidate + wish.length
 
 
+def _offers() -> list[Offers]:
+    """How many listings are on offer of each GPU in each country; those that can be looked at without being on offer
+    count nothing, but their GPU can be asked for."""
+    return list(
+        Listing.objects.public()
+        .values_list("machine__gpu__slug", "machine__gpu__name", "machine__country")
+        .annotate(count=Count("pk", filter=Q(status=ListingStatus.ACTIVE)))
+        .order_by()
+    )
+
+
 def facets(found: Search) -> dict[str, list[Facet]]:
     """How many listings on offer there are of each GPU and in each country."""
     cleaned = found.filter.form.cleaned_data
     gpus: Counter[tuple[str, str]] = Counter()
     places: Counter[str] = Counter()
-    for slug, name, country, count in (
-        Listing.objects.filter(status=ListingStatus.ACTIVE)
-        .values_list("machine__gpu__slug", "machine__gpu__name", "machine__country")
-        .annotate(count=Count("pk"))
-        .order_by()
-    ):
-        if slug:
+    for slug, name, country, count in found.offers:
+        if slug and name and count:
             gpus[slug, name] += count
-        if country:
+        if country and count:
             places[country] += count
     return {
         "gpu": [
