@@ -46,7 +46,9 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.CheckboxSelectMultiple,
     )
     timezone = forms.ChoiceField(
-        label="Time zone", required=False, help_text="Every time on these pages and in your mails is written in it."
+        label="Time zone",
+        required=False,
+        help_text="Every time on these pages and in your mails is written in it. If it is the browser's, mails are in UTC.",
     )
 
     class Meta:

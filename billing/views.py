@@ -9,7 +9,9 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, JsonResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -32,6 +34,7 @@ OUTCOME = {
 }
 
 
+@never_cache
 @login_required
 @require_http_methods(["GET", "POST"])
 def pay(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
@@ -64,8 +67,10 @@ def pay(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 def begin_card(request: AuthenticatedRequest, pk: UUID) -> JsonResponse:
     """The client secret with which the browser finishes the card form at the processor."""
     booking = booking_of_buyer(request.user, pk)
+    if booking.is_paid:  # in another tab
+        return JsonResponse({"location": reverse("booking_detail", args=[booking.pk])}, status=409)
     if not booking.is_payable(now=timezone.now()):
-        return JsonResponse({"error": "This booking can no longer be paid. Nothing has been charged."}, status=409)
+        return JsonResponse({"error": "The time to pay is over. Ask for the window again."}, status=409)
     try:
         spend(settings.MARKETPLACE_BOOKING_RATE, "card", str(request.user.pk))
         return JsonResponse({"client_secret": payments.begin_card(user=request.user)})

@@ -23,10 +23,19 @@ class WindowTaken(BookingError):
     Attributes:
         taken: the windows that are in the way, as ``(start, end)``, the blocking end included. Empty when a rival
             took it and gave it back again while we were looking.
+        is_yours: whether it is the person's own booking that is in the way.
     """
 
-    def __init__(self, start: datetime, *, taken: list[Window], find_free: Callable[[], list[Window]]) -> None:
+    def __init__(
+        self,
+        start: datetime,
+        *,
+        taken: list[Window],
+        find_free: Callable[[], list[Window]],
+        is_yours: bool = False,
+    ) -> None:
         super().__init__("This window is taken.", field="start")
+        self.is_yours = is_yours
         self.start = start
         self.taken = taken
         self._find_free = find_free
@@ -42,7 +51,8 @@ class WindowTaken(BookingError):
             return "Somebody was quicker: this window has just been taken."
         words = ", ".join(f"{when(start)} to {when(end)}" for start, end in self.taken[:3])
         later = next((start for start, _ in self.free if start >= self.start), None)
-        return f"Taken by someone else: {words}." + (f" It is free from {when(later)}." if later else "")
+        whose = "You have it yourself" if self.is_yours else "Taken by someone else"
+        return f"{whose}: {words}." + (f" It is free from {when(later)}." if later else "")
 
     def __str__(self) -> str:
         return self.message

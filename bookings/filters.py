@@ -63,7 +63,12 @@ class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
     """What a listing is. When it is free is :mod:`bookings.search`'s."""
 
     q = django_filters.CharFilter(method="by_words", label="Words", max_length=100)
-    gpu = django_filters.MultipleChoiceFilter(field_name="machine__gpu__slug", label="GPU", choices=[])
+    gpu = django_filters.MultipleChoiceFilter(
+        field_name="machine__gpu__slug",
+        label="GPU",
+        choices=[],
+        error_messages={"invalid_choice": "is not offered here."},
+    )
     gpu_count = WholeNumberFilter(
         field_name="machine__gpu_count", lookup_expr="gte", label="GPUs at least", min_value=0, max_value=10_000
     )
@@ -77,7 +82,12 @@ class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
     disk_gb = WholeNumberFilter(
         field_name="machine__disk_size_gb", lookup_expr="gte", label="Disk, GB", min_value=0, max_value=100_000_000
     )
-    country = django_filters.MultipleChoiceFilter(field_name="machine__country", label="Country", choices=every_country)
+    country = django_filters.MultipleChoiceFilter(
+        field_name="machine__country",
+        label="Country",
+        choices=every_country,
+        error_messages={"invalid_choice": "is not the code of a country."},
+    )
     price_max = django_filters.NumberFilter(
         method="noted", label="At most", min_value=0, max_value=1_000_000_000, decimal_places=2
     )
@@ -146,6 +156,8 @@ def order(listings: ListingQuerySet, sort: str) -> ListingQuerySet:
 def without_nonsense(query: QueryDict, gpus: list[tuple[str, str]]) -> tuple[ListingFilter, list[str]]:
     """The filter with every parameter that can be understood, and a sentence on each that was left out."""
     data = query.copy()
+    for name, values in query.lists():  # a choice that was left at "any" is none
+        data.setlist(name, [value for value in values if value])
     left_out = []
     listing_filter = ListingFilter(data, Listing.objects.all(), gpus=gpus)
     for name, errors in listing_filter.form.errors.items():

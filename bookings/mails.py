@@ -32,7 +32,9 @@ def confirmed(booking: Booking) -> None:
             f"Your booking {booking.reference} of {booking.machine.title} is paid and confirmed: {_window(booking)}.",
             f"You paid {_price(booking)}. Nothing is charged for time outside the booking.",
             f"If your plans change: {frozen_into(booking).sentence}",
-            "Add your SSH public key to your account before the start, so that you can be let in.",
+            ""
+            if buyer.ssh_keys.exists()
+            else "Add your SSH public key to your account before the start: without one nobody can let you in.",
         )
     with in_zone_of(provider):
         _tell(

@@ -94,6 +94,11 @@ class Search:
         return self.wish.duration
 
     @property
+    def is_plain(self) -> bool:
+        """Nothing was asked for: only then do the facets' counts say how many results there are."""
+        return not any(self.filter.form.cleaned_data.get(name) for name in self.filter.filters if name != "sort")
+
+    @property
     def chosen(self) -> int:
         """How many of the facets beside the results are set."""
         return sum(bool(self.filter.form.cleaned_data.get(name)) for name in FACETS)

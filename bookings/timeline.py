@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, BookingEvent, DataWipe, WipeStatus
@@ -31,13 +32,24 @@ def _past(booking: Booking) -> list[Step]:
     return [
         Step(
             event.what,
-            "bad" if event.status_after == BookingStatus.CANCELED or _tells_of(event, unclean) else "done",
+            # What a person canceled is as they wanted it; what the marketplace had to cancel went wrong.
+            "bad" if _went_wrong(event) or _tells_of(event, unclean) else "done",
             event.at,
             event.detail,
-            people.get(event.actor_id, "an administrator") if event.actor_id else "",
+            _by(event, people),
         )
         for event in booking.events.all()
     ]
+
+
+def _went_wrong(event: BookingEvent) -> bool:
+    return event.status_after == BookingStatus.CANCELED and event.actor_id is None
+
+
+def _by(event: BookingEvent, people: dict[UUID, str]) -> str:
+    """Who did it, unless the line says so itself."""
+    who = people.get(event.actor_id, "an administrator") if event.actor_id else ""
+    return "" if who and who in event.what else who
 
 
 def _unclean(booking: Booking) -> list[DataWipe]:

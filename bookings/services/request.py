@@ -68,7 +68,7 @@ def _soonest_start(machine: Machine, *, now: datetime) -> datetime:
     return now + machine.turnaround if waits else now.replace(second=0, microsecond=0)
 
 
-def _taken(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> WindowTaken:
+def _taken(listing: Listing, start: datetime, end: datetime, *, buyer: User | None, now: datetime) -> WindowTaken:
     """The refusal that says by what it is taken, when it is free next, and what to take instead."""
 
     def find_free() -> list[Window]:
@@ -80,8 +80,13 @@ def _taken(listing: Listing, start: datetime, end: datetime, *, now: datetime) -
             until=min(start + timedelta(days=60), now + timedelta(days=listing.max_ahead_days)),
         )
 
-    clashing = _in_the_way(listing.machine, start, end).values_list("start", "blocked_until")
-    return WindowTaken(start, taken=list(clashing), find_free=find_free)
+    clashing = list(_in_the_way(listing.machine, start, end).values_list("start", "blocked_until", "buyer"))
+    return WindowTaken(
+        start,
+        taken=[(first, last) for first, last, _ in clashing],
+        find_free=find_free,
+        is_yours=buyer is not None and any(whose == buyer.pk for _, _, whose in clashing),
+    )
 
 
 def request_booking(
@@ -113,7 +118,7 @@ def request_booking(
             f"The price has changed from {money(expected_total, quote.currency)} to "
             f"{money(quote.total, quote.currency)}. Look at it again, then confirm."
         )
-    if refusal := clashes(listing, start, end, now=now):
+    if refusal := clashes(listing, start, end, buyer=buyer, now=now):
         raise refusal
     booking = Booking(
         id=uuid7(),
@@ -140,7 +145,7 @@ def request_booking(
                 f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
             )
         if not _insert(booking):
-            raise _taken(listing, start, end, now=now)
+            raise _taken(listing, start, end, buyer=buyer, now=now)
         if Role.BUYER not in buyer.roles:
             User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
         note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
@@ -148,9 +153,11 @@ def request_booking(
     return booking
 
 
-def clashes(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> WindowTaken | None:
+def clashes(
+    listing: Listing, start: datetime, end: datetime, *, now: datetime, buyer: User | None = None
+) -> WindowTaken | None:
     """The refusal that asking for ``[start, end)`` would meet now, or ``None``. Changes nothing, promises nothing."""
-    refusal = _taken(listing, start, end, now=now)
+    refusal = _taken(listing, start, end, buyer=buyer, now=now)
     return refusal if refusal.taken else None
 
 

@@ -10,6 +10,7 @@ from django.db.models import Q, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
@@ -61,7 +62,7 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "now": now,
         "is_buyer": is_buyer,
         "is_provider": is_provider,
-        "access": access if is_provider or (is_buyer and _is_inside(booking)) else None,
+        "access": access if (is_provider and _is_open(booking)) or (is_buyer and _is_inside(booking)) else None,
         "payable": booking.is_payable(now=now),
         "steps": steps(booking, now=now),
         "payments": booking.payments.prefetch_related("refunds").order_by("timestamp"),
@@ -82,11 +83,17 @@ def _is_about_to_change(booking: Booking, *, now: datetime) -> bool:
     return booking.is_hold or waits_for_access or booking.is_awaiting_wipe
 
 
+def _is_open(booking: Booking) -> bool:
+    """The provider sees what was entered until the booking is over."""
+    return booking.is_confirmed or _is_inside(booking)
+
+
 def _is_inside(booking: Booking) -> bool:
     """The buyer sees how to get in while the booking runs, not before and not after."""
     return booking.is_active and not booking.is_awaiting_wipe
 
 
+@never_cache
 @login_required
 @require_http_methods(["GET", "POST"])
 def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:

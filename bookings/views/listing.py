@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from accounts.adapter import AFTER_SIGN_IN
 from accounts.requests import AuthenticatedRequest
 from bookings import terms
 from bookings.availability import blocks_of, whole_minute
@@ -62,8 +63,11 @@ def listing_quote(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not request.htmx:  # type: ignore[attr-defined]
         return _page(request, listing, form)
     now = timezone.now()
-    context = {**_calendar(listing, now=now), **_quote(listing, form, now=now)}
-    return render(request, "listings/_quote_and_calendar.html", context)
+    context = {**_calendar(listing, now=now), **_quote(listing, form, request, now=now)}
+    response = render(request, "listings/_quote_and_calendar.html", context)
+    if context["start"]:
+        response["HX-Replace-Url"] = _with_window(pk, form)
+    return response
 
 
 @require_GET
@@ -77,7 +81,10 @@ def listing_availability(request: HttpRequest, pk: UUID) -> HttpResponse:
 def listing_book(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Hold a window. Whoever is not signed in signs in first and comes back to the same window."""
     if not request.user.is_authenticated:
-        return redirect(f"{reverse('account_login')}?{urlencode({'next': _with_window(pk, WindowForm(request.POST))})}")
+        back = _with_window(pk, WindowForm(request.POST))
+        request.session[AFTER_SIGN_IN] = back  # also when they sign up first, which takes a mail
+        messages.info(request, "Sign in, or sign up, to hold this server. You come back to your window.")
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
     return _book(request, pk)  # type: ignore[arg-type]
 
 
@@ -158,7 +165,7 @@ def _page(
         "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
         "others": machine.listings.active().exclude(pk=listing.pk),
         **_calendar(listing, now=now),
-        **_quote(listing, form, now=now),
+        **_quote(listing, form, request, now=now),
     }
     return render(request, "listings/detail.html", context, status=status)
 
@@ -181,6 +188,7 @@ def _calendar(listing: Listing, *, now: datetime) -> dict[str, Any]:
 def _quote(
     listing: Listing,
     form: WindowForm,
+    request: HttpRequest,
     *,
     now: datetime,
 ) -> dict[str, Any]:
@@ -200,7 +208,8 @@ def _quote(
     start, end = whole_minute(start), whole_minute(end)
     try:
         check_window(listing, start, end, now=now)
-        if taken := clashes(listing, start, end, now=now):
+        buyer = request.user if request.user.is_authenticated else None
+        if taken := clashes(listing, start, end, buyer=buyer, now=now):
             raise taken
     except WindowTaken as error:
         context["instead"] = error.free

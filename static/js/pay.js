@@ -3,6 +3,7 @@
 const UNREACHABLE = "The payment service did not answer. Nothing was charged. Please try again.";
 
 function words(error) {
+  if (error instanceof TypeError) return "The card is not complete. Enter its number, date and code.";
   return typeof error?.message === "string" && error.message ? error.message : UNREACHABLE;
 }
 
@@ -27,6 +28,12 @@ function busy(button, isBusy) {
 function appearance() {
   const style = getComputedStyle(document.body);
   return { base: { color: style.color, fontSize: "16px", fontFamily: "system-ui, sans-serif" } };
+}
+
+/* Whether the stand-in's plain inputs are not filled in. The processor's own field, a frame, looks after itself. */
+function isEmpty(container) {
+  const inputs = [...container.querySelectorAll("input")];
+  return inputs.length > 0 && inputs.slice(0, 4).some((input) => !input.value.trim());
 }
 
 /* The stand-in's plain inputs have a placeholder where a label should be. The processor's own field is a frame. */
@@ -58,6 +65,10 @@ async function clientSecret(form) {
     credentials: "same-origin",
   });
   const answer = await response.json().catch(() => ({}));
+  if (answer.location) {
+    location.assign(answer.location);
+    return new Promise(() => {});
+  }
   if (!response.ok || !answer.client_secret) throw new Error(answer.error || UNREACHABLE);
   return answer.client_secret;
 }
@@ -81,6 +92,10 @@ function prepareCard(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (button.disabled) return;
+    if (isEmpty(document.getElementById("card-element"))) {
+      show("card-error", "The card is not complete. Enter its number, date and code.");
+      return;
+    }
     busy(button, true);
     show("card-error", "");
     try {
@@ -119,6 +134,9 @@ function prepareAuthentication(form) {
   });
   if (!("onClick" in form.dataset)) authenticate();
 }
+
+/* Back after paying: the page as the browser kept it says what is no longer true. */
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 
 const payForm = document.getElementById("pay-form");
 if (payForm) prepareCard(payForm);

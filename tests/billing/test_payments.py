@@ -523,3 +523,16 @@ def test_money_and_the_end_of_the_hold_at_the_same_moment_have_one_of_two_outcom
     held.refresh_from_db()
     owed = [refund.amount for refund in Refund.objects.all()]
     assert (held.is_confirmed, owed) in [(True, []), (False, [held.price_total])]
+
+
+def test_a_second_tab_is_sent_to_the_booking_that_the_first_has_paid(client, stripe, held, now):
+    pay_by_card(stripe, held, now=now)
+    client.force_login(held.buyer)
+    answer = client.post(f"/bookings/{held.pk}/pay/card/")
+    assert answer.status_code == 409
+    assert answer.json() == {"location": f"/bookings/{held.pk}/"}
+
+
+def test_the_pay_page_is_not_kept_by_the_browser(client, held):
+    client.force_login(held.buyer)
+    assert "no-store" in client.get(f"/bookings/{held.pk}/pay/").headers["Cache-Control"]

@@ -84,10 +84,17 @@ def test_the_word_failed_alone_marks_nothing(over, now):
     assert step.state == "done"
 
 
-def test_a_cancellation_is_marked(paid, now):
+def test_what_a_person_canceled_is_as_they_wanted_it(paid, now):
     cancel.cancel_booking(booking_id=paid.pk, by=paid.buyer, now=now)
     paid.refresh_from_db()
-    assert steps(paid, now=now)[-1].state == "bad"
+    (step,) = [step for step in steps(paid, now=now) if step.title.startswith("Canceled")]
+    assert (step.state, step.title, step.by) == ("done", "Canceled by the buyer", "")
+
+
+def test_what_the_marketplace_had_to_cancel_went_wrong(held, now):
+    assert cancel.cancel_lapsed_hold(booking_id=held.pk, now=held.hold_expires_at)
+    held.refresh_from_db()
+    assert steps(held, now=now)[-1].state == "bad"
 
 
 # What it links to -------------------------------------------------------------------------------------------

@@ -284,3 +284,14 @@ def test_a_flexible_search_outlines_the_soonest_window(client, listing, now):
     assert row.end - row.start == 2 * DAY
     assert row.start - now < timedelta(minutes=2)
     assert row.price == 2 * listing.price_day
+
+
+def test_the_search_form_of_the_home_page_can_be_sent_as_it_is(client):
+    """Every field that was left at "any" is none, and nothing is said about it."""
+    html = client.get("/").content.decode()
+    form = html[html.index('<form class="question"') : html.index("</form>", html.index('<form class="question"'))]
+    names = set(re.findall(r'<(?:input|select)[^>]* name="(\w+)"', form))
+    assert {"start", "end", "gpu_count", "price_max"} <= names
+    response = client.get("/listings/", dict.fromkeys(names | {"gpu"}, ""))
+    assert response.status_code == 200
+    assert "Left out of your search" not in response.content.decode()

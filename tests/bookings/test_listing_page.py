@@ -8,6 +8,7 @@ from html import unescape
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.db import transaction
 from hypothesis import HealthCheck, example, given, settings
 
@@ -15,7 +16,7 @@ from bookings.errors import WindowTaken
 from bookings.models import Booking
 from machines.models import Listing, ListingStatus
 from tests.bookings.test_browse_page import NONSENSE, encoded
-from tests.people import DAY, HOUR, make_hold, make_listing, make_machine, make_over, make_paid
+from tests.people import DAY, HOUR, PASSWORD, make_hold, make_listing, make_machine, make_over, make_paid
 
 pytestmark = pytest.mark.django_db
 
@@ -366,3 +367,21 @@ def test_there_is_no_such_listing(client, db, path):
 
 def test_a_browsers_cache_keeps_page_and_quote_apart(client, url, start):
     assert "HX-Request" in quote(client, url, window(start))["Vary"]
+
+
+def test_somebody_who_signs_up_on_the_way_comes_back_to_their_window(client, url, start, buyer):
+    """Signing up takes a mail, and the address to go on to is long gone from the query string by then."""
+    answer = client.post(f"{url}book/", window(start, 4 * HOUR))
+    assert answer.headers["Location"].startswith("/accounts/login/?next=")
+    client.post("/accounts/login/", {"login": buyer.email, "password": PASSWORD})
+    EmailAddress.objects.filter(user=buyer).update(verified=True)  # as the link in the mail does
+    answer = client.post("/accounts/login/", {"login": buyer.email, "password": PASSWORD})
+    assert answer.headers["Location"].startswith(f"{url}?")
+
+
+def test_ones_own_booking_is_not_somebody_elses(client, url, listing, buyer, now, start):
+    make_hold(listing, buyer, start=start, hours=4, asked=now)
+    client.force_login(buyer)
+    html = client.get(url, window(start, 4 * HOUR)).content.decode()
+    assert "You have it yourself" in html
+    assert "Taken by someone else" not in html
