@@ -70,7 +70,7 @@ def begin_card(request: AuthenticatedRequest, pk: UUID) -> JsonResponse:
     if booking.is_paid:  # in another tab
         return JsonResponse({"location": reverse("booking_detail", args=[booking.pk])}, status=409)
     if not booking.is_payable(now=timezone.now()):
-        return JsonResponse({"error": "The time to pay is over. Ask for the window again."}, status=409)
+        return JsonResponse({"error": "This booking can no longer be paid. Nothing has been charged."}, status=409)
     try:
         spend(settings.MARKETPLACE_BOOKING_RATE, "card", str(request.user.pk))
         return JsonResponse({"client_secret": payments.begin_card(user=request.user)})
