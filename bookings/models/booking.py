@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import F, Func, OuterRef, Q
 from django.utils import timezone
 
-from bookings.lifecycle import HOLDS_MACHINE, LIVE, RUNNING, BookingStatus
+from bookings.lifecycle import HOLDS_MACHINE, RUNNING, BookingStatus
 from common.ids import short, uuid7
 from common.money import Currency
 from machines.models import CancellationTerms, Listing, Machine
@@ -94,9 +94,6 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def undelivered(self, *, now: datetime) -> "BookingQuerySet":
         """Paid, over, and never started: the machine was in quarantine the whole time."""
         return self.filter(status=BookingStatus.PENDING, paid_at__isnull=False, end__lte=now)
-
-    def live(self) -> "BookingQuerySet":
-        return self.filter(status__in=LIVE)
 
 
 def _not_clean() -> models.QuerySet["Booking"]:

@@ -162,8 +162,6 @@ def _page(
         "terms": terms.current(listing.cancellation_terms).sentence,
         "last_wiped": Booking.objects.filter(machine=machine, wiped_at__isnull=False).order_by("-wiped_at").first(),
         "provider_verified": machine.provider.verifications.approved().order_by("-decided_at").first(),
-        "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
-        "others": machine.listings.active().exclude(pk=listing.pk),
         **_calendar(listing, now=now),
         **_quote(listing, form, request, now=now),
     }
