@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.models import OutgoingMail, Role, SSHKey, User, Verification
+from accounts.models import Notification, OutgoingMail, Role, SSHKey, User, Verification
 from accounts.services.verifications import decide_verification
 from common.administration import ActsOnRows, SaveChanged, ShownAdmin, decide, linked, links_to
 
@@ -209,3 +209,16 @@ class OutgoingMailAdmin(ShownAdmin):
         if mail.sent_at:
             return "Sent"
         return "Tried, not sent" if mail.attempts else "Waiting"
+
+
+@admin.register(Notification)
+class NotificationAdmin(ShownAdmin):
+    """What people were told in the page."""
+
+    list_display = ["title", "user_link", "tone", "at", "read_at"]
+    list_filter = ["tone", ("read_at", admin.EmptyFieldListFilter), "at"]
+    list_select_related = ["user"]
+    search_fields = ["title", "key", "user__email"]
+    date_hierarchy = "at"
+    fields = ["title", "text", "user_link", "key", "tone", "link", "at", "read_at"]
+    user_link = linked("user")

@@ -1,21 +1,27 @@
 """A person's own pages: profile, verification, SSH keys. Signing in and up is django-allauth's."""
 
+from datetime import datetime
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.forms import ProfileForm, SSHKeyForm, VerificationForm
 from accounts.models import SSHKey, User, Verification
 from accounts.requests import AuthenticatedRequest
+from accounts.services.notifications import read_all
 from accounts.services.roles import set_purposes
 from accounts.services.ssh_keys import add_key
 from accounts.services.verifications import request_verification
 from common.errors import MarketplaceError
+
+NOTIFICATIONS_A_PAGE = 30
 
 
 @login_required
@@ -94,3 +100,29 @@ def ssh_key_delete(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     key.delete()
     messages.success(request, f"The key “{key.name}” is removed.")
     return redirect("ssh_key_list")
+
+
+@login_required
+@require_GET
+def notification_list(request: AuthenticatedRequest) -> HttpResponse:
+    """What a person was told, newest first. Looking at it changes nothing: they say when they have read it."""
+    told = request.user.notifications.order_by("-at", "-pk")
+    page = Paginator(told, NOTIFICATIONS_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "accounts/notifications.html", {"page": page, "now": timezone.now()})
+
+
+@login_required
+@require_POST
+def notifications_read(request: AuthenticatedRequest) -> HttpResponse:
+    """Mark as read what the page showed: what has come since then stays new."""
+    now = timezone.now()
+    read_all(user=request.user, until=_moment(request.POST.get("until", "")) or now, now=now)
+    return redirect("notification_list")
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parse_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment and timezone.is_aware(moment) else None

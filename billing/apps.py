@@ -9,4 +9,5 @@ class BillingConfig(AppConfig):
         from bookings import events
 
         events.booking_canceled.connect(observers.refund_canceled, dispatch_uid="billing.refund_canceled")
+        events.booking_time_lost.connect(observers.refund_lost_time, dispatch_uid="billing.refund_lost_time")
         events.booking_undelivered.connect(observers.refund_undelivered, dispatch_uid="billing.refund_undelivered")

@@ -1,6 +1,7 @@
 """What billing does about bookings' announcements. Runs inside the announcing transaction: it only writes rows."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from accounts.models import User
@@ -13,6 +14,7 @@ REASONS = {
     "buyer": RefundReason.CANCELED_BY_BUYER,
     "provider": RefundReason.CANCELED_BY_PROVIDER,
     "not_delivered": RefundReason.NOT_DELIVERED,
+    "not_as_booked": RefundReason.NOT_AS_BOOKED,
 }
 
 
@@ -27,3 +29,13 @@ def refund_canceled(
 def refund_undelivered(sender: Any, *, booking: Booking, now: datetime, **_: Any) -> None:
     """Owe the buyer everything."""
     refund_booking(booking=booking, amount=booking.price_total, reason=RefundReason.NOT_DELIVERED, by=None, now=now)
+
+
+def refund_lost_time(
+    sender: Any, *, booking: Booking, amount: Decimal, reason: str, by: User | None, now: datetime, **_: Any
+) -> None:
+    """Owe the buyer what was lost; what has been given back before counts, so it is never more than was paid."""
+    if amount > 0:
+        refund_booking(
+            booking=booking, amount=amount, reason=REASONS.get(reason, RefundReason.TIME_LOST), by=by, now=now
+        )

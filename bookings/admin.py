@@ -5,11 +5,13 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings.models import Access, Booking, BookingEvent, DataWipe
+from bookings.models import Access, Booking, BookingEvent, DataWipe, ErasureCertificate, WipeEvidence
 from common import formats
-from common.administration import ShownAdmin, ShownInline, linked, links_to
+from common.administration import ShownAdmin, ShownInline, link_to, linked, links_to
 
 
 class EventInline(ShownInline):
@@ -21,13 +23,19 @@ class EventInline(ShownInline):
         return super().get_queryset(request).select_related("actor")
 
 
+@admin.display(description="recorded by")
+def recorder(wipe: DataWipe) -> SafeString | str:
+    """A person, or the machine itself."""
+    return link_to(wipe.signed, "by the agent, signed") if wipe.signed else link_to(wipe.recorded_by)
+
+
 class WipeInline(ShownInline):
     model = DataWipe
     fields = ["timestamp", "method", "status", "evidence_name", "evidence_sha256", "note", "recorder_link"]
-    recorder_link = linked("recorded_by")
+    recorder_link = staticmethod(recorder)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[DataWipe]:
-        return super().get_queryset(request).select_related("recorded_by")
+        return super().get_queryset(request).select_related("recorded_by", "signed")
 
 
 class AccessInline(ShownInline):
@@ -82,6 +90,15 @@ class BookingAdmin(ShownAdmin):
         "completed_at",
         "canceled_at",
         "delay_told_at",
+        "access_kind",
+        "passport",
+        "mismatch",
+        "left_at",
+        "booked_end",
+        "late_minutes",
+        "down_minutes",
+        "lost_amount",
+        "settled_at",
     ]
     machine_link = linked("machine")
     listing_link = linked("listing")
@@ -124,7 +141,7 @@ class BookingEventAdmin(ShownAdmin):
 class DataWipeAdmin(ShownAdmin):
     list_display = ["timestamp", "machine_link", "booking_link", "method", "status", "recorder_link", "recorded_at"]
     list_filter = ["status", "method", "timestamp"]
-    list_select_related = ["machine", "booking", "recorded_by"]
+    list_select_related = ["machine", "booking", "recorded_by", "signed"]
     search_fields = ["machine__name", "booking__id", "evidence_sha256", "recorded_by__email"]
     date_hierarchy = "timestamp"
     fields = [
@@ -141,7 +158,91 @@ class DataWipeAdmin(ShownAdmin):
     ]
     machine_link = linked("machine")
     booking_link = linked("booking")
-    recorder_link = linked("recorded_by")
+    recorder_link = staticmethod(recorder)
+
+
+@admin.register(WipeEvidence)
+class WipeEvidenceAdmin(ShownAdmin):
+    list_display = [
+        "received_at",
+        "machine_link",
+        "agent_link",
+        "booking_link",
+        "is_complete",
+        "is_simulated",
+        "sha256",
+    ]
+    list_filter = ["is_complete", "is_simulated", "received_at"]
+    list_select_related = ["machine", "agent__machine", "agent__node", "booking"]
+    search_fields = ["id", "sha256", "machine__name", "booking__id", "agent__id", "agent__fingerprint"]
+    date_hierarchy = "received_at"
+    fields = [
+        "id",
+        "booking_link",
+        "machine_link",
+        "agent_link",
+        "work_link",
+        "certificate_links",
+        "is_complete",
+        "is_simulated",
+        "started_at",
+        "finished_at",
+        "received_at",
+        "agent_version",
+        "document_name",
+        "sha256",
+        "signature",
+        "logs_name",
+        "logs_sha256",
+    ]
+    booking_link = linked("booking")
+    machine_link = linked("machine")
+    agent_link = linked("agent")
+    work_link = linked("work")
+
+    @admin.display(description="certificate")
+    def certificate_links(self, evidence: WipeEvidence) -> SafeString | str:
+        return links_to(evidence.certificates.select_related("booking"))
+
+    @admin.display(description="document")
+    def document_name(self, evidence: WipeEvidence) -> str:
+        return str(evidence.document.name)
+
+    @admin.display(description="logs")
+    def logs_name(self, evidence: WipeEvidence) -> str:
+        return str(evidence.logs.name)
+
+
+@admin.register(ErasureCertificate)
+class ErasureCertificateAdmin(ShownAdmin):
+    list_display = ["issued_at", "booking_link", "machine_link", "is_simulated", "sha256", "public_check"]
+    list_filter = ["is_simulated", "issued_at"]
+    list_select_related = ["booking__machine"]
+    search_fields = ["id", "sha256", "booking__id", "booking__machine__name"]
+    date_hierarchy = "issued_at"
+    fields = [
+        "id",
+        "booking_link",
+        "machine_link",
+        "evidence_links",
+        "public_check",
+        "is_simulated",
+        "issued_at",
+        "sha256",
+        "document",
+        "signature",
+        "platform_key",
+    ]
+    booking_link = linked("booking")
+    machine_link = linked("booking__machine")
+
+    @admin.display(description="evidence")
+    def evidence_links(self, certificate: ErasureCertificate) -> SafeString | str:
+        return links_to(certificate.evidence.select_related("agent__machine", "agent__node"))
+
+    @admin.display(description="public check")
+    def public_check(self, certificate: ErasureCertificate) -> SafeString:
+        return format_html('<a href="{}">check it</a>', reverse("erasure_check", args=[certificate.pk]))
 
 
 @admin.register(Access)

@@ -4,18 +4,25 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import BooleanField, Q, QuerySet, UUIDField, Value
 
 from bookings.models import Booking
+from machines.models import MaintenanceWindow
 
 MINUTE = timedelta(minutes=1)
+#: A machine that its agent hands over is not promised for sooner than this while the agent is silent.
+WHILE_SILENT = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the calendar that is not free: ``kind`` is *taken*, *held* (asked for, not paid) or *wipe*."""
+    """A part of the calendar that is not free.
+
+    ``kind`` is *taken*, *held* (asked for, not paid), *wipe* or *upkeep* (announced maintenance).
+    """
 
     start: datetime
     end: datetime
@@ -33,11 +40,32 @@ def blocks(bookings: Iterable[Booking], *, now: datetime) -> list[Block]:
         until = max(booking.blocked_until, now) if booking.is_awaiting_wipe else booking.blocked_until
         if until > booking.end:
             result.append(Block(booking.end, until, "wipe"))
+    return _in_order(result)
+
+
+def _in_order(result: list[Block]) -> list[Block]:
     return sorted(result, key=lambda block: block.start)
 
 
+def in_the_way(machine_id: UUID, start: datetime, blocked_until: datetime) -> QuerySet[Any]:
+    """What keeps anybody from booking the machine for ``[start, blocked_until)``, turnaround included, in order of time.
+
+    Rows of (start, end, whose booking it is, whether it is announced maintenance), in one query.
+    """
+    is_no, is_yes = (Value(answer, output_field=BooleanField()) for answer in (False, True))
+    bookings = Booking.objects.holding().filter(machine=machine_id).overlapping(start, blocked_until)
+    windows = MaintenanceWindow.objects.announced().filter(machine=machine_id).overlapping(start, blocked_until)
+    nobody = Value(None, output_field=UUIDField())
+    return (
+        bookings.order_by()
+        .values_list("start", "blocked_until", "buyer", is_no)
+        .union(windows.order_by().values_list("start", "end", nobody, is_yes), all=True)
+        .order_by("start")
+    )
+
+
 def blocks_of(machine_ids: Sequence[UUID], start: datetime, end: datetime, *, now: datetime) -> dict[UUID, list[Block]]:
-    """The blocks of many machines between ``start`` and ``end``, in one query."""
+    """The blocks of many machines between ``start`` and ``end``, in two queries."""
     found: dict[UUID, list[Booking]] = defaultdict(list)
     holding = Booking.objects.holding().filter(machine__in=machine_ids)
     in_view = Q(start__lt=end, blocked_until__gt=start)
@@ -45,7 +73,13 @@ def blocks_of(machine_ids: Sequence[UUID], start: datetime, end: datetime, *, no
         "machine", "start", "end", "blocked_until", "status", "paid_at", "wipe_opened_at", "wiped_at"
     ):
         found[booking.machine_id].append(booking)
-    return {machine_id: blocks(found[machine_id], now=now) for machine_id in machine_ids}
+    closed: dict[UUID, list[Block]] = defaultdict(list)
+    windows = MaintenanceWindow.objects.announced().filter(machine__in=machine_ids).overlapping(start, end)
+    for machine_id, since, until in windows.values_list("machine", "start", "end"):
+        closed[machine_id].append(Block(since, until, "upkeep"))
+    return {
+        machine_id: _in_order(blocks(found[machine_id], now=now) + closed[machine_id]) for machine_id in machine_ids
+    }
 
 
 def whole_minute(moment: datetime) -> datetime:
@@ -67,15 +101,9 @@ def free_windows(
 
     The turnaround after the window has to fit before the next booking too.
     """
-    taken = (
-        Booking.objects.holding()
-        .filter(machine=machine_id, blocked_until__gt=after, start__lt=until + turnaround)
-        .order_by("start")
-        .values_list("start", "blocked_until")
-    )
     windows: list[tuple[datetime, datetime]] = []
     candidate = whole_minute(after)
-    for start, blocked_until in taken:
+    for start, blocked_until, *_ in in_the_way(machine_id, after, until + turnaround):
         if candidate + length + turnaround <= start:
             windows.append((candidate, candidate + length))
         candidate = max(candidate, whole_minute(blocked_until))

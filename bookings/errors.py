@@ -1,6 +1,6 @@
 """What the marketplace refuses about bookings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import cached_property
 
@@ -24,6 +24,7 @@ class WindowTaken(BookingError):
         taken: the windows that are in the way, as ``(start, end)``, the blocking end included. Empty when a rival
             took it and gave it back again while we were looking.
         is_yours: whether it is the person's own booking that is in the way.
+        upkeep: those of ``taken`` that are announced maintenance.
     """
 
     def __init__(
@@ -33,8 +34,10 @@ class WindowTaken(BookingError):
         taken: list[Window],
         find_free: Callable[[], list[Window]],
         is_yours: bool = False,
+        upkeep: Collection[Window] = (),
     ) -> None:
         super().__init__("This window is taken.", field="start")
+        self.upkeep = upkeep
         self.is_yours = is_yours
         self.start = start
         self.taken = taken
@@ -49,10 +52,17 @@ class WindowTaken(BookingError):
     def message(self) -> str:
         if not self.taken:
             return "Somebody was quicker: this window has just been taken."
-        words = ", ".join(f"{when(start)} to {when(end)}" for start, end in self.taken[:3])
         later = next((start for start, _ in self.free if start >= self.start), None)
         whose = "You have it yourself" if self.is_yours else "Taken by someone else"
-        return f"{whose}: {words}." + (f" It is free from {when(later)}." if later else "")
+        said = [
+            f"{what}: {', '.join(f'{when(start)} to {when(end)}' for start, end in windows[:3])}."
+            for what, windows in (
+                (whose, [window for window in self.taken if window not in self.upkeep]),
+                ("Closed for announced maintenance", [window for window in self.taken if window in self.upkeep]),
+            )
+            if windows
+        ]
+        return " ".join(said) + (f" It is free from {when(later)}." if later else "")
 
     def __str__(self) -> str:
         return self.message

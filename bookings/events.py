@@ -13,3 +13,7 @@ booking_canceled = Signal()
 
 #: A booking is over and the machine was never handed over. Arguments: ``booking``, ``now``.
 booking_undelivered = Signal()
+
+#: A booking is over and the buyer could not use all of it. Arguments: ``booking``, ``amount`` (``Decimal``, of its
+#: price), ``reason`` (``"late"``, ``"down"``, ``"late_and_down"`` or ``"not_as_booked"``), ``by``, ``now``.
+booking_time_lost = Signal()

@@ -8,6 +8,7 @@ from django.utils import timezone
 from bookings.filters import FAR
 from bookings.models import Access, WipeMethod, WipeStatus
 from bookings.moments import MomentField, MomentsForm
+from machines.models import MaintenanceWindow
 
 
 def not_far_away(moment: datetime) -> None:
@@ -26,6 +27,15 @@ class BookingForm(WindowForm):
     """A window, and the price that the buyer was shown for it."""
 
     expected_total = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
+
+
+class MaintenanceForm(WindowForm):
+    """Time in which a machine is worked on. Whether that can be announced is the service's question."""
+
+    kind = forms.ChoiceField(label="What is worked on", choices=MaintenanceWindow.Kind.choices)
+    note = forms.CharField(
+        label="What buyers should know", required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2})
+    )
 
 
 class CancelForm(forms.Form):

@@ -1,4 +1,4 @@
-"""One helper that loads *and* authorises: the booking, or 404 to anyone who has no part in it."""
+"""One helper that loads *and* authorises: the booking, or 404 to anyone who has no part in it; the listing for anyone."""
 
 from uuid import UUID
 
@@ -6,6 +6,7 @@ from django.http import Http404
 
 from accounts.models import User
 from bookings.models import Booking, BookingQuerySet
+from machines.models import Listing, ListingQuerySet
 
 
 def booking_seen_by(user: User, pk: UUID) -> Booking:
@@ -32,6 +33,19 @@ def booking_of_provider(user: User, pk: UUID) -> Booking:
         Http404: it is not a booking of this person's machine.
     """
     return _one(Booking.objects.with_context().of_provider(user), pk)
+
+
+def public_listing(pk: UUID, listings: ListingQuerySet | None = None) -> Listing:
+    """The listing with all that its page names, or with what ``listings`` loads, unless it is archived.
+
+    Raises:
+        Http404: there is none to be seen.
+    """
+    listings = Listing.objects.with_machine() if listings is None else listings
+    listing = listings.public().filter(pk=pk).first()
+    if listing is None:
+        raise Http404("There is no such listing. It may have been archived.")
+    return listing
 
 
 def _one(bookings: BookingQuerySet, pk: UUID) -> Booking:

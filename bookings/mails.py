@@ -1,10 +1,20 @@
 """The mails about a booking: one function an event. They go to the outbox, in the event's own transaction."""
 
-from accounts.models import User
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.conf import settings
+from django.urls import reverse
+
+from accounts.models import Notification, User
 from accounts.outbox import in_zone_of, write_mail
-from bookings.models import Access, Booking
+from accounts.services.notifications import notify
+from bookings.equal import equal_machines
+from bookings.lost_time import LostTime
+from bookings.models import Access, Booking, ErasureCertificate
 from bookings.terms import Refund, frozen_into
 from common.formats import duration, money, when_both
+from machines.models import Machine, MaintenanceWindow
 
 
 def requested(booking: Booking) -> None:
@@ -43,7 +53,9 @@ def confirmed(booking: Booking) -> None:
             "booking-confirmed",
             f"Booked: {booking.machine.name}",
             f"{booking.machine.name} is booked and paid: {_window(booking)}.",
-            "You can enter the access details now; the buyer sees them from the start on.",
+            "Its agent lets the buyer in at the start and erases it at the end. See that the machine is on by then."
+            if booking.is_automatic
+            else "You can enter the access details now; the buyer sees them from the start on.",
         )
 
 
@@ -98,7 +110,8 @@ def access_needed(booking: Booking) -> None:
         )
 
 
-def access_ready(booking: Booking, access: Access) -> None:
+def access_ready(booking: Booking, access: Access, *, occasion: str = "") -> None:
+    """``occasion``: of a correction, what tells it apart from the one before."""
     with in_zone_of(booking.buyer):
         _tell(
             booking.buyer,
@@ -108,12 +121,136 @@ def access_ready(booking: Booking, access: Access) -> None:
             f"{booking.machine.title} is yours until {when_both(booking.end)}.",
             access.command,
             f"Host key: {access.host_key_fingerprint}",
+            *[
+                f"{node['node']}: {node['command']} (host key {node['host_key_fingerprint']})"
+                for node in access.further
+            ],
             access.note,
-            occasion=f"{access.ready_at.timestamp():.0f}",
+            occasion=occasion or f"{access.ready_at.timestamp():.0f}",
+            tone=Notification.Tone.GOOD,
         )
 
 
-def delayed(booking: Booking) -> None:
+def key_needed(booking: Booking) -> None:
+    with in_zone_of(booking.buyer):
+        _tell(
+            booking.buyer,
+            booking,
+            "key-needed",
+            f"Add your SSH key: {booking.machine.title}",
+            "Your booking has started, and your account has no SSH key: the machine's agent cannot let you in without one.",
+            f"Add one at {settings.SITE_URL}{reverse('ssh_key_list')}; you are let in within a minute.",
+            tone=Notification.Tone.WARN,
+        )
+
+
+def access_failed(booking: Booking, error: str, *, is_last: bool) -> None:
+    """The machine's agent could not let the buyer in. ``is_last``: it does not try again by itself."""
+    event = "access-given-up" if is_last else "access-failed"
+    buyer, provider = booking.buyer, booking.machine.provider
+    with in_zone_of(provider):
+        _tell(
+            provider,
+            booking,
+            event,
+            f"The buyer cannot get in: {booking.machine.name}",
+            f"The agent of {booking.machine.name} could not let the buyer of {booking.reference} in: {error or 'it does not say why'}",
+            "It has been tried several times and is not tried again by itself."
+            if is_last
+            else "It is tried again by itself, after pauses that grow. Have a look at the machine.",
+            "A machine that is never handed over is refunded in full.",
+            tone=Notification.Tone.BAD,
+        )
+    with in_zone_of(buyer):
+        _tell(
+            buyer,
+            booking,
+            event,
+            f"Not let in yet: {booking.machine.title}",
+            f"The machine could not let you in: {error or 'it does not say why'}",
+            "Its provider has been told. If you are never let in, everything comes back."
+            if is_last
+            else "It tries again by itself, and its provider has been told. Time that you lose is added or refunded.",
+            tone=Notification.Tone.WARN,
+        )
+
+
+def mismatch(booking: Booking) -> None:
+    with in_zone_of(booking.buyer):
+        _tell(
+            booking.buyer,
+            booking,
+            "not-as-booked",
+            f"Not as booked: {booking.machine.title}",
+            "The machine that is handed over differs from the one that you booked:",
+            *[
+                f"{found['what']}: {found['before']} was booked, it is {found['after']} now."
+                for found in booking.mismatch
+            ],
+            f"You may leave and get all of {_price(booking)} back, or keep it as it is.",
+            button="Decide",
+            tone=Notification.Tone.WARN,
+        )
+
+
+def left(booking: Booking) -> None:
+    buyer, provider = booking.buyer, booking.machine.provider
+    with in_zone_of(buyer):
+        _tell(
+            buyer,
+            booking,
+            "booking-left",
+            f"You left: {booking.machine.title}",
+            f"Your booking {booking.reference} ends at {when_both(booking.end)}, because the machine is not as booked.",
+            f"{_price(booking)} comes back in full. The machine is erased as after every booking.",
+        )
+    with in_zone_of(provider):
+        _tell(
+            provider,
+            booking,
+            "booking-left",
+            f"Left: {booking.machine.name}",
+            f"The buyer of {booking.reference} has left {booking.machine.name}, because it is not as it was booked:",
+            *[
+                f"{found['what']}: {found['before']} was booked, it is {found['after']} now."
+                for found in booking.mismatch
+            ],
+            f"{_price(booking)} goes back to the buyer in full.",
+            tone=Notification.Tone.BAD,
+        )
+
+
+def time_lost(booking: Booking, lost: LostTime) -> None:
+    """To both: what comes back without anyone having asked, and what for."""
+    back = money(lost.amount, booking.currency)
+    for user, comes in ((booking.buyer, "comes back to you"), (booking.machine.provider, "goes back to the buyer")):
+        with in_zone_of(user):
+            _tell(
+                user,
+                booking,
+                "time-lost",
+                f"{back} {comes}: {booking.machine.title}",
+                f"Of the booking {booking.reference}, {_window(booking)}, {lost.lost} minutes could not be used.",
+                f"Handed over {lost.late} minutes late." if lost.late and not lost.is_made_up else "",
+                f"Without a heartbeat: {lost.down} minutes, of which {lost.free} are not counted." if lost.down else "",
+                f"{back} of {_price(booking)} {comes}. The booking's page shows each gap.",
+                tone=Notification.Tone.INFO,
+            )
+
+
+def ended(booking: Booking) -> None:
+    """The end of a booking on a machine that erases itself."""
+    with in_zone_of(booking.buyer):
+        _tell(
+            booking.buyer,
+            booking,
+            "booking-ended",
+            f"Over: {booking.machine.title}",
+            "Your time on the machine is over. Its agent erases it now and signs what it did; you get word when that is shown.",
+        )
+
+
+def delayed(booking: Booking, *, now: datetime) -> None:
     with in_zone_of(booking.buyer):
         _tell(
             booking.buyer,
@@ -122,7 +259,10 @@ def delayed(booking: Booking) -> None:
             f"Delayed: {booking.machine.title}",
             "Your booking should have started. The machine has not been shown to be erased after the booking before, so "
             "it is not handed to anyone yet.",
-            "You can wait, or cancel now and get everything back.",
+            "You can wait: the time that you lose is added at the end, or refunded where somebody has booked what follows.",
+            "Or cancel now and get everything back.",
+            f"Equal machines that are free for as long: {settings.SITE_URL}{equal_machines(booking, now=now)}",
+            tone=Notification.Tone.WARN,
         )
 
 
@@ -151,7 +291,8 @@ def wipe_needed(booking: Booking) -> None:
         )
 
 
-def completed(booking: Booking) -> None:
+def completed(booking: Booking, certificate: ErasureCertificate | None) -> None:
+    """``certificate``: the one issued for it; a wipe that was recorded by hand has none."""
     with in_zone_of(booking.buyer):
         _tell(
             booking.buyer,
@@ -159,8 +300,30 @@ def completed(booking: Booking) -> None:
             "booking-completed",
             f"Erased: {booking.machine.title}",
             "The machine has been erased, step by step, with evidence that you can read on the booking's page.",
+            "Your certificate of erasure is there too. The machine signed for the erasure and we for having checked it; "
+            f"anyone can check both: {settings.SITE_URL}/erasure/{certificate.pk}/"
+            if certificate
+            else "",
             button="See the record",
         )
+
+
+def wipe_gave_up(booking: Booking, who: Iterable[User], *, where: str, why: str, occasion: str) -> None:
+    """The machine does not get clean by itself. ``where``: the node of a cluster, or nothing. ``occasion``: the try."""
+    for user in who:
+        with in_zone_of(user):
+            _tell(
+                user,
+                booking,
+                "wipe-gave-up",
+                f"Not erased: {booking.machine.name}",
+                f"{booking.machine.name}{f', {where},' if where else ''} has not been erased after the booking "
+                f"{booking.reference}, which ended {when_both(booking.end)}. {why}",
+                "It stays in quarantine and nothing starts on it. See to the cause, then have it try again from the "
+                "booking's page.",
+                occasion=occasion,
+                tone=Notification.Tone.BAD,
+            )
 
 
 def undelivered(booking: Booking) -> None:
@@ -176,6 +339,52 @@ def undelivered(booking: Booking) -> None:
             )
 
 
+def maintenance_announced(user: User, window: MaintenanceWindow, machine: Machine, booking: Booking | None) -> None:
+    """To the provider, or to whoever has the booking near it."""
+    if booking is None:
+        told = "Nobody can book it then, and the time does not count as down. Buyers see it in the calendar."
+    else:
+        told = "Your booking is not touched: nothing of it lies in that time."
+    _tell_of_maintenance(
+        "announced", "Maintenance", "is closed for announced maintenance", told, user, window, machine, booking
+    )
+
+
+def maintenance_canceled(user: User, window: MaintenanceWindow, machine: Machine, booking: Booking | None) -> None:
+    told = "It can be booked then."
+    words = "is not closed after all for the maintenance that was announced"
+    _tell_of_maintenance("canceled", "No maintenance", words, told, user, window, machine, booking)
+
+
+def _tell_of_maintenance(
+    event: str,
+    subject: str,
+    words: str,
+    told: str,
+    user: User,
+    window: MaintenanceWindow,
+    machine: Machine,
+    booking: Booking | None,
+) -> None:
+    name = machine.name if booking is None else machine.title
+    with in_zone_of(user):
+        paragraphs = [
+            f"{name} {words}: {when_both(window.start)} – {when_both(window.end)} ({window.get_kind_display()}).",
+            f"“{window.note}”" if window.note else "",
+            "" if booking is None else f"You have booked it: {_window(booking)}.",
+            told,
+        ]
+    write_mail(
+        user=user,
+        key=f"maintenance-{event}:{window.pk}",
+        subject=f"{subject}: {name}",
+        paragraphs=[paragraph for paragraph in paragraphs if paragraph],
+        action=("See the maintenance", f"/machines/{machine.pk}/maintenance/")
+        if booking is None
+        else ("Open the booking", f"/bookings/{booking.pk}/"),
+    )
+
+
 def _tell(
     user: User,
     booking: Booking,
@@ -185,19 +394,18 @@ def _tell(
     button: str = "Open the booking",
     page: str = "",
     occasion: str = "",
+    tone: str = "",
 ) -> None:
     """Write one mail about one event.
 
     Empty paragraphs are left out; ``page`` is where under the booking's page the button leads; ``occasion`` tells
-    apart events that may happen more than once.
+    apart events that may happen more than once. With a ``tone`` the page notifies of it too.
     """
-    write_mail(
-        user=user,
-        key=f"{event}:{booking.pk}:{occasion}" if occasion else f"{event}:{booking.pk}",
-        subject=subject,
-        paragraphs=[paragraph for paragraph in paragraphs if paragraph],
-        action=(button, f"/bookings/{booking.pk}/{page}"),
-    )
+    key = f"{event}:{booking.pk}:{occasion}" if occasion else f"{event}:{booking.pk}"
+    said, link = [paragraph for paragraph in paragraphs if paragraph], f"/bookings/{booking.pk}/{page}"
+    write_mail(user=user, key=key, subject=subject, paragraphs=said, action=(button, link))
+    if tone:
+        notify(user=user, key=key, title=subject, text=said[0], link=link, tone=tone)
 
 
 def _window(booking: Booking) -> str:

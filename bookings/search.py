@@ -28,12 +28,12 @@ from django.db.models.lookups import LessThanOrEqual
 from django.http import QueryDict
 from django_countries import countries
 
-from bookings.availability import Block, blocks_of, free_windows, whole_minute
+from bookings.availability import WHILE_SILENT, Block, blocks_of, free_windows, whole_minute
 from bookings.filters import FAR, WITHIN_DAYS, ListingFilter, Wish, order, without_nonsense
-from bookings.models import Booking
+from bookings.models import AUTOMATIC, Booking
 from common.formats import language, when
 from machines import pricing
-from machines.models import Listing, ListingQuerySet, ListingStatus
+from machines.models import AgentStatus, Listing, ListingQuerySet, ListingStatus, MaintenanceWindow
 
 MONEY = DecimalField(max_digits=14, decimal_places=2)
 HOUR = timedelta(hours=1)
@@ -174,7 +174,7 @@ def bookable(listings: ListingQuerySet, wish: Wish, *, now: datetime) -> Listing
     if wish.start and wish.end:
         ahead = (wish.start - now) / timedelta(days=1)
         return listings.filter(
-            ~Exists(_in_the_way(Value(wish.start), Value(wish.end))),
+            _is_free(Value(wish.start), Value(wish.end)),
             LessThanOrEqual(F("soonest"), max(wish.start, whole_minute(now))),
             max_ahead_days__gte=max(0, ahead),
         )
@@ -186,41 +186,51 @@ def bookable(listings: ListingQuerySet, wish: Wish, *, now: datetime) -> Listing
 def has_gap(length: timedelta, *, until: datetime) -> Any:
     """Whether the outer listing's machine is free for ``length`` somewhere in ``[soonest, until)``.
 
-    If there is a gap at all, there is one that begins at ``soonest`` or where a booking's turnaround ends.
+    If there is a gap at all, there is one that begins at ``soonest``, where a booking's turnaround ends, or where
+    announced maintenance does.
     """
-    at_once = ~Exists(_in_the_way(OuterRef("soonest"), _sum(OuterRef("soonest"), Value(length)))) & Q(
-        soonest__lte=until - length
-    )
-    later = Booking.objects.holding().filter(
-        ~Exists(_in_the_way(OuterRef("blocked_until"), _sum(OuterRef("blocked_until"), Value(length)))),
+
+    def free_from(moment: str) -> Q:
+        return _is_free(OuterRef(moment), _sum(OuterRef(moment), Value(length)))
+
+    at_once = free_from("soonest") & Q(soonest__lte=until - length)
+    after_booking = Booking.objects.holding().filter(
+        free_from("blocked_until"),
         machine=OuterRef("machine"),
         blocked_until__gte=OuterRef("soonest"),
         blocked_until__lte=until - length,
     )
-    return Q(at_once) | Q(Exists(later))
+    after_upkeep = MaintenanceWindow.objects.announced().filter(
+        free_from("end"), machine=OuterRef("machine"), end__gte=OuterRef("soonest"), end__lte=until - length
+    )
+    return at_once | Q(Exists(after_booking)) | Q(Exists(after_upkeep))
 
 
 def _soonest(now: datetime) -> Case:
-    """Now; of a machine in quarantine, one turnaround from now: nobody knows yet when it will be clean.
+    """Now; of a machine in quarantine, one turnaround from now: nobody knows yet when it will be clean. A little later
+    than now where the agent that is to hand it over is silent.
 
     The same rule as :func:`bookings.services.request.check_window`.
     """
     first = whole_minute(now)
     in_quarantine = Exists(Booking.objects.awaiting_wipe().filter(machine=OuterRef("machine")))
+    is_silent = Q(machine__access_kind__in=AUTOMATIC) & ~Q(machine__provider_agent_status=AgentStatus.ONLINE)
     return Case(
         When(in_quarantine, then=_sum(Value(first), F("machine__turnaround"))),
+        When(is_silent, then=Value(first + WHILE_SILENT)),
         default=Value(first),
         output_field=DateTimeField(),
     )
 
 
-def _in_the_way(start: Any, end: Any) -> QuerySet[Booking]:
-    """What holds the outer row's machine in ``[start, end)`` or in the turnaround after it."""
-    return (
-        Booking.objects.holding()
-        .filter(machine=OuterRef("machine"))
-        .overlapping(start, _sum(end, OuterRef("machine__turnaround")))
-    )
+def _is_free(start: Any, end: Any) -> Q:
+    """Nothing holds the outer row's machine in ``[start, end)`` or in the turnaround after it."""
+    blocked_until = _sum(end, OuterRef("machine__turnaround"))
+    rivals: list[QuerySet[Any]] = [
+        Booking.objects.holding().filter(machine=OuterRef("machine")).overlapping(start, blocked_until),
+        MaintenanceWindow.objects.announced().filter(machine=OuterRef("machine")).overlapping(start, blocked_until),
+    ]
+    return Q(*[~Exists(rival) for rival in rivals])
 
 
 def _sum(*parts: Any) -> Any:
@@ -257,7 +267,7 @@ def _mix_price(mix: pricing.Mix) -> Any:
 
 
 def rows(found: Search, listings: Iterable[Listing], horizon: tuple[datetime, datetime]) -> list[Row]:
-    """The results of one page with their calendars: two queries, however many they are."""
+    """The results of one page with their calendars: three queries, however many they are."""
     now, listings = found.now, list(listings)
     until = horizon[1]
     if found.wish.within and listings:  # a gap is only known to be one when what follows it is in view
@@ -299,7 +309,7 @@ def _offers() -> list[Offers]:
     return list(
         Listing.objects.public()
         .values_list("machine__gpu__slug", "machine__gpu__name", "machine__country")
-        .annotate(count=Count("pk", filter=Q(status=ListingStatus.ACTIVE)))
+        .annotate(count=Count("pk", filter=Q(status=ListingStatus.ACTIVE, suspended_at=None)))
         .order_by()
     )
 

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from bookings.models import Booking
-from bookings.services import cancel, run
+from bookings.services import cancel, provision, run
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,13 @@ def start_bookings() -> int:
     now = timezone.now()
     _sweep(Booking.objects.to_tell_of_delay(now=now), run.tell_of_delay, now)
     return _sweep(Booking.objects.due_to_start(now=now), run.start_booking, now)
+
+
+@shared_task
+def provision_bookings() -> int:
+    """Sweep: running bookings whose buyer has other keys by now than the machine's agent knows."""
+    now = timezone.now()
+    return _sweep(Booking.objects.due_to_provision(now=now), provision.provision_booking, now)
 
 
 @shared_task

@@ -90,6 +90,11 @@ def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
     return Refund(price, share, back, price - back, booking.currency, because)
 
 
+def everything(booking: Booking, because: str) -> Refund:
+    """The whole price, for a reason that no terms change."""
+    return Refund(booking.price_total, Decimal(1), booking.price_total, Decimal(0), booking.currency, because)
+
+
 def _share_words(share: Decimal) -> str:
     return {Decimal("1"): "full refund", Decimal("0.5"): "half back"}.get(share, f"{share:.0%} back")
 

@@ -5,9 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from bookings.lifecycle import BookingStatus
-from bookings.models import Booking, BookingEvent, DataWipe, WipeStatus
+from bookings.models import ACCESS_WORK, Booking, BookingEvent, DataWipe, WipeMethod, WipeStatus
+from bookings.services.erasure import NOT_ERASED
+from bookings.services.mismatch import NOT_AS_BOOKED
+from bookings.services.provision import COULD_NOT
 from bookings.terms import is_overdue
 from common.formats import duration
+from machines.models import Work, WorkKind, WorkState
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,8 @@ def _past(booking: Booking) -> list[Step]:
 
 
 def _went_wrong(event: BookingEvent) -> bool:
+    if event.what.startswith((COULD_NOT, NOT_AS_BOOKED, NOT_ERASED)):
+        return True
     return event.status_after == BookingStatus.CANCELED and event.actor_id is None
 
 
@@ -82,16 +88,81 @@ def _present(booking: Booking, *, now: datetime) -> list[Step]:
                 "Not handed over in time",
                 "bad",
                 "now",
-                "Nothing starts on a machine that has not been shown to be erased after the booking before. You can wait, "
-                "or cancel with a full refund.",
+                "Nothing starts on a machine that has not been shown to be erased after the booking before. You can wait: "
+                "the time is added at the end, or refunded. Or cancel with a full refund.",
             )
         ]
+    if booking.is_awaiting_wipe and booking.is_automatic:
+        return [_erasing(booking, now=now)]
     if booking.is_awaiting_wipe:
         return [Step("Being erased", "now", "now", "The machine is in quarantine until every step is shown.")]
+    if booking.is_active and booking.end > now and booking.is_automatic and not access:
+        return [_letting_in(booking, now=now)]
     if booking.is_active and booking.end > now:
         what = "Yours" if access else "Started: the provider is letting you in"
         return [Step(what, "now", "now", f"{duration(booking.end - now)} left")]
     return []
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """How far the agents of a machine are with what they were asked for last: one piece of work each."""
+
+    works: list[Work]
+
+    def has(self, state: str) -> bool:
+        return any(work.state == state for work in self.works)
+
+    @property
+    def done(self) -> int:
+        return sum(work.state == WorkState.DONE for work in self.works)
+
+    @property
+    def of_all(self) -> str:
+        """``2 of 4 servers are ready`` for a cluster, nothing for a single server."""
+        return f" {self.done} of {len(self.works)} servers are ready." if len(self.works) > 1 else ""
+
+    def next_try(self, *, now: datetime) -> datetime | None:
+        """When it goes on, where nothing but a pause is in the way."""
+        waiting = [work.not_before for work in self.works if work.state == WorkState.WAITING]
+        return min(waiting) if waiting and min(waiting) > now else None
+
+
+def _asked(booking: Booking, *kinds: str) -> _Asked:
+    rows = Work.objects.filter(booking_id=booking.pk, kind__in=kinds).exclude(state=WorkState.CANCELED)
+    return _Asked(list({work.agent_id: work for work in rows.order_by("created_at", "pk")}.values()))
+
+
+def _letting_in(booking: Booking, *, now: datetime) -> Step:
+    """What the agents are doing to let the buyer in."""
+    asked = _asked(booking, *ACCESS_WORK)
+    if not booking.buyer.ssh_keys.exists():
+        return Step("Waiting for the buyer's SSH key", "now", "now", "Without one the agent cannot let anybody in.")
+    if asked.has(WorkState.LEASED):
+        what = "The agent is making the account"
+        return Step(what, "now", "now", f"It checks by a log-in of its own that it works.{asked.of_all}")
+    if next_try := asked.next_try(now=now):
+        return Step("The agent tries again", "now", next_try, f"It could not let the buyer in.{asked.of_all}")
+    if asked.has(WorkState.WAITING) or not asked.works:
+        return Step("Waiting for the machine's agent", "now", "now", f"It begins as soon as it answers.{asked.of_all}")
+    if asked.has(WorkState.FAILED):
+        return Step(COULD_NOT, "bad", "now", "The provider has been told. If it stays so, everything comes back.")
+    return Step("Almost there", "now", "now", asked.of_all.strip())
+
+
+def _erasing(booking: Booking, *, now: datetime) -> Step:
+    """What the agents are doing to erase the machine."""
+    asked = _asked(booking, WorkKind.WIPE)
+    shown = {wipe.method for wipe in booking.wipes.all() if wipe.status == WipeStatus.SUCCESS}
+    steps = f" {len(shown)} of {len(WipeMethod)} steps were done at the last try." if shown else ""
+    kept = f"The machine is in quarantine until every step is shown.{steps}"
+    if asked.has(WorkState.LEASED):
+        return Step("Being erased by the agent", "now", "now", kept)
+    if next_try := asked.next_try(now=now):
+        return Step("The agent erases it once more", "now", next_try, kept)
+    if asked.has(WorkState.WAITING):
+        return Step("Waiting for the agent to erase it", "now", "now", f"It begins as soon as it answers. {kept}")
+    return Step("Not erased yet", "bad", "now", f"Somebody has to see to the machine. {kept}")
 
 
 def _future(booking: Booking, *, now: datetime) -> list[Step]:

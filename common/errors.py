@@ -4,6 +4,8 @@ Every app derives its own from :class:`MarketplaceError`. The text says what is 
 ``field`` names the form field it belongs to, so that a form can say it there.
 """
 
+from django.db import DatabaseError
+
 
 class MarketplaceError(Exception):
     """Something the marketplace refuses, with a sentence for the person who asked."""
@@ -16,3 +18,8 @@ class MarketplaceError(Exception):
     def message(self) -> str:
         """The sentence."""
         return str(self.args[0])
+
+
+def violates(error: DatabaseError, constraint: str) -> bool:
+    """Whether it is this rule by which the database refused."""
+    return getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) == constraint

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from common import formats
 
-KINDS = ("taken", "held", "wipe", "upkeep")
+KINDS = ("taken", "held", "wipe", "upkeep", "up", "down", "late")
 MOST_LABELS = 5
 MOST_WORDS = 12
 # A label begins at its tick; beyond this share of the strip it would be cut off.
@@ -33,6 +33,9 @@ def _spoken(kind: str, language: str) -> str:
         "wipe": _("being erased and checked, never billed"),
         "upkeep": _("closed for upkeep"),
         "yours": _("your window"),
+        "up": _("in use"),
+        "down": _("no heartbeat"),
+        "late": _("not handed over yet"),
     }[kind]
 
 
@@ -106,6 +109,11 @@ def _bar(kind: str, since: datetime, until: datetime, start: datetime, end: date
 def _hundredths(part: timedelta, whole: timedelta) -> str:
     """A coordinate for SVG, which knows no decimal comma: text, so that no template localizes it."""
     return f"{part / whole * 100:.3f}"
+
+
+def make_ticks(start: datetime, end: datetime) -> tuple[Tick, ...]:
+    """The scale of ``[start, end)`` in the active time zone, for whatever is drawn over time."""
+    return _ticks(start, end, formats.here())
 
 
 @lru_cache(256)

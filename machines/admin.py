@@ -1,6 +1,6 @@
 """Machines, their measurements and their offers, as platform administrators see them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -10,8 +10,10 @@ from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from accounts.models import User
 from common import formats
 from common.administration import EditedAdmin, ShownAdmin, ShownInline, decide, for_each, linked, links_to
+from machines import admin_agents  # noqa: F401 registers its rows
 from machines.forms import SUMMED, ListingForm, turnaround_field
 from machines.models import Benchmark, GPUModel, Listing, Machine, Node
 from machines.services.benchmarks import approve_benchmark, physical_limits, reject_benchmark
@@ -22,6 +24,7 @@ from machines.services.listings import (
     pause_listing,
 )
 from machines.services.machines import MEASURED
+from machines.services.measuring import ask_for_benchmark, challenge_provider
 
 #: How each measured value is written.
 VALUES = {
@@ -94,6 +97,7 @@ class MachineAdmin(EditedAdmin):
     list_select_related = ["provider", "gpu"]
     search_fields = ["name", "gpu_model", "cpu_model", "provider__email", "provider__organization_name"]
     date_hierarchy = "created_at"
+    actions = ["measure", "challenge"]
     raw_id_fields = ["provider"]
     autocomplete_fields = ["gpu"]
     inlines = [NodeInline]
@@ -124,7 +128,7 @@ class MachineAdmin(EditedAdmin):
             fields += MEASURED
         if obj.is_cluster:
             fields += [name for name in SUMMED if name not in fields]  # the sums over its nodes
-        if obj.has_been_booked or obj.listings.active().exists():
+        if obj.has_been_booked or obj.listings.on_offer().exists():
             fields.append("provider")  # somebody trusted this one, or is about to
         return fields
 
@@ -146,6 +150,37 @@ class MachineAdmin(EditedAdmin):
     @admin.display(description="newest bookings")
     def booking_links(self, machine: Machine) -> SafeString | str:
         return links_to(machine.bookings.order_by("-start")[:20])
+
+    @admin.action(description="Measure now", permissions=["change"])
+    def measure(self, request: HttpRequest, queryset: QuerySet[Machine]) -> None:
+        by = cast(User, request.user)
+        for_each(
+            self,
+            request,
+            list(queryset),
+            lambda row: ask_for_benchmark(machine=row, by=by, now=timezone.now()),
+            done="asked to measure themselves",
+        )
+
+    @admin.action(description="Challenge all machines of these providers now…", permissions=["change"])
+    def challenge(self, request: HttpRequest, queryset: QuerySet[Machine]) -> HttpResponse | None:
+        first_of_each = Machine.objects.filter(pk__in=queryset).order_by("provider", "pk").distinct("provider")
+        return decide(
+            self,
+            request,
+            Machine.objects.filter(pk__in=first_of_each.values("pk")).select_related("provider"),
+            title="Measure all machines of these providers at the same moment",
+            done="challenged",
+            columns=["provider_link"],
+            needs_reason=True,
+            service=lambda row, reason, by: self._challenge(request, row, reason, by),
+        )
+
+    def _challenge(self, request: HttpRequest, machine: Machine, reason: str, by: Any) -> None:
+        _, left_out = challenge_provider(provider=machine.provider, by=by, now=timezone.now(), reason=reason)
+        if left_out:
+            names = ", ".join(one.name for one in left_out)
+            self.message_user(request, f"Left out, because a buyer is on them or a node has no agent: {names}.")
 
 
 @admin.register(Benchmark)
@@ -173,15 +208,20 @@ class BenchmarkAdmin(ShownAdmin):
         "comparison",
         "collected_at",
         "source",
+        "is_simulated",
+        "missing_because",
+        "report_links",
+        "challenge_link",
         "status",
         "reason",
         "decided_at",
         "decider_link",
     ]
-    actions = ["approve", "reject"]
+    actions = ["approve", "reject", "measure_again"]
     machine_link = linked("machine")
     provider_link = linked("machine__provider")
     decider_link = linked("decided_by")
+    challenge_link = linked("challenge")
 
     @admin.display(description="fp16, of the data sheet", ordering="gpu_throughput_fp16")
     def fp16(self, run: Benchmark) -> str:
@@ -245,6 +285,25 @@ class BenchmarkAdmin(ShownAdmin):
             needs_reason=True,
             service=lambda row, reason, by: reject_benchmark(benchmark=row, by=by, now=timezone.now(), reason=reason),
         )
+
+    @admin.action(description="Challenge: have them measured again now", permissions=["operate"])
+    def measure_again(self, request: HttpRequest, queryset: QuerySet[Benchmark]) -> None:
+        by = cast(User, request.user)
+        for_each(
+            self,
+            request,
+            list(queryset.select_related("machine")),
+            lambda row: ask_for_benchmark(machine=row.machine, by=by, now=timezone.now()),
+            done="to be measured again",
+        )
+
+    @admin.display(description="not measured, because")
+    def missing_because(self, run: Benchmark) -> SafeString | str:
+        return format_html_join(SafeString("<br>"), "{}: {}", run.reasons.items()) or formats.NOTHING
+
+    @admin.display(description="signed reports")
+    def report_links(self, run: Benchmark) -> SafeString | str:
+        return links_to(run.reports.all())
 
 
 COLUMNS = ["machine_link", "provider_link", "fp16", "fp32", "cpu_score", "disk_read_mb_s", "source", "status"]

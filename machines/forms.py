@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from common.formats import money
 from common.money import minor_unit
-from machines.models import Benchmark, GPUModel, Listing, Machine, MachineKind, Node
+from machines.agent_forms import IMAGE, access_fields
+from machines.models import AccessKind, Benchmark, GPUModel, Listing, Machine, MachineKind, Node
 from machines.models.benchmark import LEAST, MOST, VALUES
 from machines.models.listing import RATES, most_rate
 from machines.services.benchmarks import OUT_OF_BOUNDS, check_moment
@@ -23,6 +24,8 @@ from machines.services.machines import LOCKED, LONGEST_TURNAROUND, MEASURED, MOS
 MOST_OF_A_NODE = {"gpu_count": 1_000, "cpu_cores": 10_000, "ram_gb": 1_000_000, "disk_size_gb": 10_000_000}
 ROOM_FOR_NUMBER = 4
 SUMMED = ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
+#: How buyers get in, and of that what single servers say alone.
+ACCESS, SSH = ("access_kind", "container_image", "ssh_host", "ssh_port"), ("ssh_host", "ssh_port")
 BY_HAND = "entered by the provider"
 MINUTE = timedelta(minutes=1)
 
@@ -75,6 +78,10 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
             "os",
             "country",
             "region",
+            "access_kind",
+            "container_image",
+            "ssh_host",
+            "ssh_port",
             "turnaround",
         ]
         labels = {
@@ -98,6 +105,7 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.kind = kind
         self.fields["turnaround"] = turnaround_field()
+        self._ask_for_access()
         gpu = self.fields["gpu"]
         gpu.queryset = GPUModel.objects.order_by("name")  # type: ignore[attr-defined]
         gpu.empty_label = "None, or another"  # type: ignore[attr-defined]
@@ -113,8 +121,19 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
             for name in MEASURED:
                 _lock(self.fields.get(name))
 
+    def _ask_for_access(self) -> None:
+        """Only of a machine that an agent hands over; who does it by hand says it booking by booking."""
+        access = access_fields()
+        for name in ACCESS:
+            if self.instance.access_kind == AccessKind.MANUAL or (self.kind == MachineKind.CLUSTER and name in SSH):
+                del self.fields[name]
+            elif name in access:
+                self.fields[name] = access[name]
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
+        if data.get("access_kind") == AccessKind.CONTAINER and not data.get("container_image"):
+            data["container_image"] = IMAGE
         sheet, count = data.get("gpu"), data.get("gpu_count", self.instance.gpu_count)
         data["gpu_memory_gb"] = data.get("gpu_memory_gb") or (sheet.memory_gb if sheet else 0)
         if count and not sheet and not data.get("gpu_model"):

@@ -13,6 +13,8 @@ import django_stubs_ext
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
+from marketplace.storage import storage_settings
+
 django_stubs_ext.monkeypatch()
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -195,13 +197,25 @@ CELERY_BEAT_SCHEDULE = {
     for name, task in {
         "worker heartbeat": "marketplace.tasks.heartbeat",
         "mails to send": "accounts.tasks.send_mails",
+        "agents gone silent": "machines.tasks.call_silent_agents",
         "holds to cancel": "bookings.tasks.cancel_unpaid_holds",
         "bookings to start": "bookings.tasks.start_bookings",
         "bookings to end": "bookings.tasks.end_bookings",
+        "bookings to let in": "bookings.tasks.provision_bookings",
         "bookings never delivered": "bookings.tasks.cancel_undelivered",
         "webhooks to process": "billing.tasks.process_webhooks",
         "payments to ask after": "billing.tasks.ask_after_payments",
         "refunds to make": "billing.tasks.make_refunds",
+    }.items()
+}
+# A figure of 30 days changes slowly.
+# What is not in a hurry is asked for only every so many sweeps.
+CELERY_BEAT_SCHEDULE |= {
+    name: {"task": task, "schedule": sweeps * SWEEP_SECONDS, "options": {"expires": sweeps * SWEEP_SECONDS}}
+    for name, (task, sweeps) in {
+        "reliability": ("machines.tasks.follow_reliability", 36),
+        "hours of health": ("machines.tasks.roll_up_hours", 120),
+        "days of samples": ("machines.tasks.keep_days", 720),
     }.items()
 }
 
@@ -236,6 +250,55 @@ MARKETPLACE_CANCELLATION = {
     "strict": [(timedelta(days=7), Decimal("0.5"))],
 }
 
+# Agents -------------------------------------------------------------------------------------------
+
+# How often an agent says that it is alive, and after how long without it a machine is offline.
+MARKETPLACE_AGENT_HEARTBEAT = timedelta(seconds=env.int("MARKETPLACE_AGENT_HEARTBEAT_SECONDS", 30))
+MARKETPLACE_AGENT_SILENCE = timedelta(seconds=env.int("MARKETPLACE_AGENT_SILENCE_SECONDS", 90))
+# An enrollment code works once, for this long.
+MARKETPLACE_ENROLLMENT_CODE = timedelta(minutes=env.int("MARKETPLACE_ENROLLMENT_CODE_MINUTES", 15))
+# A signed message is believed this long before and after the moment it says it was signed.
+MARKETPLACE_AGENT_MESSAGE_AGE = timedelta(minutes=env.int("MARKETPLACE_AGENT_MESSAGE_AGE_MINUTES", 5))
+# Work that an agent has taken and is silent about is handed out again after this long.
+MARKETPLACE_AGENT_LEASE = timedelta(seconds=env.int("MARKETPLACE_AGENT_LEASE_SECONDS", 60))
+# An agent's token is replaced after this long.
+MARKETPLACE_AGENT_TOKEN_AGE = timedelta(days=env.int("MARKETPLACE_AGENT_TOKEN_DAYS", 7))
+# Agents that may wait for work in one web process at a time; the others are told to come again.
+MARKETPLACE_AGENT_WAITING = env.int("MARKETPLACE_AGENT_WAITING", 3)
+# Requests of one agent, and enrollments from one address.
+MARKETPLACE_AGENT_RATE = env.str("MARKETPLACE_AGENT_RATE", "240/minute")
+MARKETPLACE_ENROLLMENT_RATE = env.str("MARKETPLACE_ENROLLMENT_RATE", "30/minute")
+# The iperf3 server, as host:port, that agents measure their line against; empty: against the marketplace itself.
+MARKETPLACE_IPERF3 = env.str("MARKETPLACE_IPERF3", "")
+# Whether agents that only pretend (manage.py demo_fleet) are let in. Never where real people book.
+MARKETPLACE_ALLOW_SIMULATED = env.bool("MARKETPLACE_ALLOW_SIMULATED", False)
+# A wipe that has failed is tried again after pauses that grow from the first to the longest; then a person is told.
+MARKETPLACE_WIPE_ATTEMPTS = env.int("MARKETPLACE_WIPE_ATTEMPTS", 5)
+MARKETPLACE_WIPE_FIRST_PAUSE = timedelta(seconds=env.int("MARKETPLACE_WIPE_FIRST_PAUSE_SECONDS", 30))
+# Checks of certificates of erasure, and the files for them, from one address.
+MARKETPLACE_ERASURE_RATE = env.str("MARKETPLACE_ERASURE_RATE", "120/minute")
+# Access that comes this long after the start is on time; later, the end moves, or the time is refunded.
+MARKETPLACE_LATE_HANDOVER = timedelta(seconds=env.int("MARKETPLACE_LATE_HANDOVER_SECONDS", 60))
+# Minutes of silence inside a booking that are not refunded.
+MARKETPLACE_DOWNTIME_FREE = timedelta(minutes=env.int("MARKETPLACE_DOWNTIME_FREE_MINUTES", 5))
+# Reliability: over how many days, below what a listing takes no new bookings, what a provider's cancellation costs.
+MARKETPLACE_RELIABILITY_DAYS = env.int("MARKETPLACE_RELIABILITY_DAYS", 30)
+MARKETPLACE_LEAST_RELIABILITY = env.float("MARKETPLACE_LEAST_RELIABILITY", 0.98)
+MARKETPLACE_CANCELLATION_DEBIT = timedelta(hours=env.int("MARKETPLACE_CANCELLATION_DEBIT_HOURS", 12))
+MARKETPLACE_DISPUTE_DEBIT = timedelta(hours=env.int("MARKETPLACE_DISPUTE_DEBIT_HOURS", 24))
+# How long ahead maintenance is announced.
+MARKETPLACE_MAINTENANCE_NOTICE = timedelta(days=env.int("MARKETPLACE_MAINTENANCE_NOTICE_DAYS", 7))
+# Every heartbeat is kept this long, and the hours this long.
+MARKETPLACE_SAMPLES_DAYS = env.int("MARKETPLACE_SAMPLES_DAYS", 30)
+MARKETPLACE_HOURS_DAYS = env.int("MARKETPLACE_HOURS_DAYS", 730)
+# The image of a container that a buyer gets where the machine names none.
+MARKETPLACE_CONTAINER_IMAGE = env.str("MARKETPLACE_CONTAINER_IMAGE", "docker.io/library/ubuntu:24.04")
+# The platform's own Ed25519 key, which countersigns certificates of erasure: the text of an OpenSSH private key. Empty:
+# one is made and kept under var/secrets.
+PLATFORM_SIGNING_KEY = env.str("PLATFORM_SIGNING_KEY", "")
+# Public keys that it had before, separated by commas: what was signed with them stays good.
+PLATFORM_FORMER_KEYS = env.list("PLATFORM_FORMER_KEYS", [], subcast=str)
+
 # Languages, zones, files --------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -248,7 +311,7 @@ STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 MEDIA_ROOT = VAR_DIR / "media"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": storage_settings(env, MEDIA_ROOT),
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 

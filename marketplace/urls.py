@@ -11,6 +11,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("accounts/", include("accounts.urls")),
     path("accounts/", include("allauth.urls")),
+    path("agent/", include("machines.agent_urls")),
     path("machines/", include("machines.urls")),
     path("", include("bookings.urls")),
     path("", include("billing.urls")),

@@ -14,6 +14,8 @@ from bookings import terms
 from bookings.search import rows, search
 from bookings.views.browse import horizon_of
 from machines.models import CancellationTerms
+from machines.services.benchmarks import TOLERANCE
+from machines.services.reliability import GIVEN
 
 FREE_NOW = 6
 
@@ -48,6 +50,17 @@ def how_it_works(request: HttpRequest) -> HttpResponse:
         "turnaround_minutes": int(settings.MARKETPLACE_TURNAROUND.total_seconds() // 60),
         "unpaid_holds": settings.MARKETPLACE_UNPAID_HOLDS,
         "commission": settings.MARKETPLACE_COMMISSION,
+        "heartbeat": settings.MARKETPLACE_AGENT_HEARTBEAT,
+        "silence": settings.MARKETPLACE_AGENT_SILENCE,
+        "wipe_attempts": settings.MARKETPLACE_WIPE_ATTEMPTS,
+        "late_handover": settings.MARKETPLACE_LATE_HANDOVER,
+        "downtime_free": settings.MARKETPLACE_DOWNTIME_FREE,
+        "reliability_days": settings.MARKETPLACE_RELIABILITY_DAYS,
+        "given_minutes": GIVEN,
+        "least_reliability": settings.MARKETPLACE_LEAST_RELIABILITY,
+        "cancellation_debit": settings.MARKETPLACE_CANCELLATION_DEBIT,
+        "maintenance_notice": settings.MARKETPLACE_MAINTENANCE_NOTICE,
+        "benchmark_tolerance": round(TOLERANCE - 1, 4),
         "terms": [(kind.label, terms.current(kind.value).sentence) for kind in CancellationTerms],
     }
     return render(request, "how_it_works.html", context)

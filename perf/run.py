@@ -124,11 +124,11 @@ def prepared(env: Mapping[str, str], listings: int) -> dict[str, Any]:
 
 
 @contextmanager
-def served(var: Path, env: Mapping[str, str]) -> Iterator[int]:
+def served(var: Path, env: Mapping[str, str], workers: int = WORKERS) -> Iterator[int]:
     """The web server alone, as ``bin/serve`` starts it. Gives its port."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "marketplace.wsgi", "--bind", f"127.0.0.1:{port}"]
-    command += ["--worker-class", "gthread", "--workers", str(WORKERS), "--threads", str(THREADS)]
+    command += ["--worker-class", "gthread", "--workers", str(workers), "--threads", str(THREADS)]
     command += ["--log-level", "warning", "--no-control-socket"]
     log = var / "log" / "web.log"
     process = launch(command, var=var, log=log, env=env, cwd=ROOT)

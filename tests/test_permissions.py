@@ -8,6 +8,8 @@ two that have a part in it; to everybody else they do not exist.
 302    done, or sent on to another page of their own
 422    the form comes back, because the test sends it empty: the person may
 409    the person may, and it does not fit the state that the thing is in
+400    not understood: what agents call, without a signed message
+401    for agents, and nobody here has an agent's token
 login  sent to the sign-in page, and back here afterwards
 admin  sent to the administration's sign-in
 404    there is no such thing among theirs
@@ -29,7 +31,9 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from accounts.models import User
 from accounts.services.ssh_keys import add_key
-from machines.models import Listing
+from bookings.services.maintenance import announce
+from machines.models import AccessKind, Listing, Machine, Work
+from tests.agents import erase, make_agent, make_agent_over
 from tests.people import (
     DAY,
     HOUR,
@@ -39,6 +43,7 @@ from tests.people import (
     make_machine,
     make_over,
     make_paid,
+    minute,
     record_wipe,
 )
 
@@ -60,6 +65,10 @@ profile                               GET       login    200          200     20
 profile                               POST      login    422          422     422           302       422          422            302
 verification_request                  GET       login    200          200     200           200       200          200            200
 verification_request                  POST      login    422          422     422           422       422          422            422
+notification_list                     GET       login    200          200     200           200       200          200            200
+notification_list                     POST      login    405          405     405           405       405          405            405
+notifications_read                    GET       login    405          405     405           405       405          405            405
+notifications_read                    POST      login    302          302     302           302       302          302            302
 ssh_key_list                          GET       login    200          200     200           200       200          200            200
 ssh_key_list                          POST      login    422          422     422           422       422          422            422
 ssh_key_delete                        GET       login    405          405     405           405       405          405            405
@@ -104,6 +113,46 @@ machine_detail                        GET       login    404          404     40
 machine_detail                        POST      login    405          405     405           405       405          405            405
 machine_edit                          GET       login    404          404     404           404       200          404            404
 machine_edit                          POST      login    404          404     404           404       422          404            404
+machine_measure                       GET       login    405          405     405           405       405          405            405
+machine_measure                       POST      login    404          404     404           404       302          404            404
+machine_add                           GET       login    302          302     302           302       200          200            302
+machine_add                           POST      login    302          302     302           302       422          422            302
+machine_agent                         GET       login    404          404     404           404       200          404            404
+machine_agent                         POST      login    405          405     405           405       405          405            405
+machine_agent_code                    GET       login    405          405     405           405       405          405            405
+machine_agent_code                    POST      login    404          404     404           404       302          404            404
+machine_inventory                     GET       login    405          405     405           405       405          405            405
+machine_inventory                     POST      login    404          404     404           404       302          404            404
+machine_health                        GET       login    404          404     404           404       200          404            200
+machine_health                        POST      login    405          405     405           405       405          405            405
+machine_passport                      GET       login    404          404     404           404       200          404            404
+machine_passport                      POST      login    405          405     405           405       405          405            405
+machine_adopt                         GET       login    405          405     405           405       405          405            405
+machine_adopt                         POST      login    404          404     404           404       302          404            404
+agent_revoke                          GET       login    405          405     405           405       405          405            405
+agent_revoke                          POST      login    404          404     404           404       302          404            404
+agent_heartbeat                       GET         405    405          405     405           405       405          405            405
+agent_heartbeat                       POST        401    401          401     401           401       401          401            401
+agent_enroll                          GET          405    405          405     405           405       405          405            405
+agent_enroll                          POST         400    400          400     400           400       400          400            400
+agent_work_next                       GET          401    401          401     401           401       401          401            401
+agent_work_next                       POST         401    401          401     401           401       401          401            401
+agent_work_ack                        GET          401    401          401     401           401       401          401            401
+agent_work_ack                        POST         401    401          401     401           401       401          401            401
+agent_work_report                     GET          401    401          401     401           401       401          401            401
+agent_work_report                     POST         401    401          401     401           401       401          401            401
+agent_self_test                       GET          401    401          401     401           401       401          401            401
+agent_self_test                       POST         401    401          401     401           401       401          401            401
+agent_rotate                          GET          401    401          401     401           401       401          401            401
+agent_rotate                          POST         401    401          401     401           401       401          401            401
+agent_unenroll                        GET          401    401          401     401           401       401          401            401
+agent_unenroll                        POST         401    401          401     401           401       401          401            401
+agent_speed                           GET          401    401          401     401           401       401          401            401
+agent_speed                           POST         401    401          401     401           401       401          401            401
+agent_program                         GET         200    200          200     200           200       200          200            200
+agent_program                         POST        405    405          405     405           405       405          405            405
+agent_program_sha256                  GET         200    200          200     200           200       200          200            200
+agent_program_sha256                  POST        405    405          405     405           405       405          405            405
 benchmark_create                      GET       login    404          404     404           404       200          404            404
 benchmark_create                      POST      login    404          404     404           404       422          404            404
 listing_create                        GET       login    404          404     404           404       200          404            404
@@ -124,6 +173,8 @@ listing_availability                  GET         200    200          200     20
 listing_availability                  POST        405    405          405     405           405       405          405            405
 listing_quote                         GET         200    200          200     200           200       200          200            200
 listing_quote                         POST        405    405          405     405           405       405          405            405
+listing_reliability                   GET         200    200          200     200           200       200          200            200
+listing_reliability                   POST        405    405          405     405           405       405          405            405
 listing_book                          GET         405    405          405     405           405       405          405            405
 listing_book                          POST      login    422          422     422           422       422          422            422
 booking_list                          GET       login    200          200     200           200       200          200            200
@@ -132,14 +183,34 @@ booking_detail                        GET       login    200          404     40
 booking_detail                        POST      login    405          405     405           405       405          405            405
 booking_cancel                        GET       login    200          404     404           404       200          404            200
 booking_cancel                        POST      login    302          404     404           404       302          404            409
+booking_leave                         GET       login    200          404     404           404       404          404            404
+booking_leave                         POST      login    409          404     404           404       404          404            404
 booking_access                        GET       login    404          404     404           404       200          404            404
 booking_access                        POST      login    404          404     404           404       422          404            404
 booking_wipe                          GET       login    404          404     404           404       200          404            404
 booking_wipe                          POST      login    404          404     404           404       422          404            404
 wipe_evidence                         GET       login    200          404     404           404       200          404            200
 wipe_evidence                         POST      login    405          405     405           405       405          405            405
+booking_wipe_retry                    GET       login    405          405     405           405       405          405            405
+booking_wipe_retry                    POST      login    404          404     404           404       302          404            302
+booking_certificate                   GET       login    200          404     404           404       200          404            200
+booking_certificate                   POST      login    405          405     405           405       405          405            405
+evidence_logs                         GET       login    200          404     404           404       200          404            200
+evidence_logs                         POST      login    405          405     405           405       405          405            405
+erasure_lookup                        GET         200    200          200     200           200       200          200            200
+erasure_lookup                        POST        405    405          405     405           405       405          405            405
+erasure_keys                          GET         200    200          200     200           200       200          200            200
+erasure_keys                          POST        405    405          405     405           405       405          405            405
+erasure_check                         GET         200    200          200     200           200       200          200            200
+erasure_check                         POST        405    405          405     405           405       405          405            405
+erasure_file                          GET         200    200          200     200           200       200          200            200
+erasure_file                          POST        405    405          405     405           405       405          405            405
 machine_calendar                      GET       login    404          404     404           404       200          404            404
 machine_calendar                      POST      login    405          405     405           405       405          405            405
+machine_maintenance                   GET       login    404          404     404           404       200          404            404
+machine_maintenance                   POST      login    404          404     404           404       422          404            404
+maintenance_cancel                    GET       login    405          405     405           405       405          405            405
+maintenance_cancel                    POST      login    404          404     404           404       302          404            404
 booking_pay                           GET       login    200          404     404           404       404          404            404
 booking_pay                           POST      login    422          404     404           404       404          404            404
 booking_pay_card                      GET       login    405          405     405           405       405          405            405
@@ -204,13 +275,33 @@ def addresses(cast: Cast, listing: Listing, now) -> dict[str, str]:
     erased = make_over(listing, cast.buyer, end=now - 2 * DAY)
     (wipe, *_) = record_wipe(erased, now=now - DAY)
     over = make_over(listing, cast.buyer, end=now - HOUR)
+    signed = make_agent_over(listing, cast.buyer, agent := make_agent(machine), end=now - 3 * DAY)
+    evidence = erase(agent, now=now - 2 * DAY - HOUR)
+    asked = Work.objects.filter(agent=agent.row)[0]
+    Machine.objects.filter(pk=machine.pk).update(access_kind=AccessKind.MANUAL)
     key = add_key(user=cast.buyer, text=KEY, name="laptop")
+    upkeep = announce(
+        machine=machine,
+        by=cast.provider,
+        kind="power",
+        start=minute(now) + 9 * DAY,
+        end=minute(now) + 10 * DAY,
+        now=now,
+    )
     arguments = {
+        "maintenance_cancel": [machine.pk, upkeep.pk],
         "ssh_key_delete": [key.pk],
         "account_confirm_email": ["no-such-key"],
         "account_reset_password_from_key": ["0", "no-such-key"],
+        "agent_revoke": [machine.pk, agent.row.pk],
+        "agent_work_ack": [asked.pk],
+        "agent_work_report": [asked.pk],
         "booking_wipe": [over.pk],
         "wipe_evidence": [erased.pk, wipe.pk],
+        "booking_certificate": [signed.pk],
+        "evidence_logs": [signed.pk, evidence.pk],
+        "erasure_check": [signed.certificate.pk],
+        "erasure_file": [signed.certificate.pk, "evidence.json"],
         "booking_pay": [held.pk],
         "booking_pay_authenticated": [held.pk],
     }

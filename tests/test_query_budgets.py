@@ -17,9 +17,17 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import SSHKey, User
+from accounts.services.notifications import notify
 from billing.models import Payment, PaymentStatus, Refund, RefundReason
 from bookings.models import Booking, BookingEvent, WipeStatus
 from common.ids import uuid7
+from machines.services.passports import take_inventory
+from machines.services.reliability import charge
+from tests.agents import erase, make_agent_over
+from tests.agents import make_agent as make_signing_agent
+from tests.machines.agents import make_agent, make_unread
+from tests.machines.inventories import gpus, inventory
+from tests.machines.measured import closed, give_agent, listed, silent
 from tests.people import (
     DAY,
     HOUR,
@@ -107,6 +115,28 @@ def test_listing(client, listing, other_buyer, administrator, now):
     check(client, "listing, signed in, taken", f"/listings/{listing.pk}/", **window(now + 2 * DAY))
 
 
+def test_reliability_and_maintenance(client, listing, now):
+    """With a few outages and windows, and with many."""
+    machine = listing.machine
+    agent = give_agent(machine, since=now - 60 * DAY)
+    listed(machine, now - 60 * DAY)
+
+    def ask(first: int, last: int) -> None:
+        for number in range(first, last):
+            silent(agent, now - (1 + number) * DAY, 20)
+            closed(machine, now + (10 + number) * DAY, 60)
+            closed(machine, now - (1 + number) * DAY, 10)
+            charge(machine=machine, reason="cancellation", key=f"{number}", minutes=1, now=now - DAY)
+        client.logout()
+        check(client, "reliability, anonymous", f"/listings/{listing.pk}/reliability/")
+        check(client, "listing, anonymous", f"/listings/{listing.pk}/")
+        client.force_login(machine.provider)
+        check(client, "machine maintenance, provider", f"/machines/{machine.pk}/maintenance/")
+
+    ask(0, 2)
+    ask(2, 20)
+
+
 def test_booking(client, listing, cast: Cast, now):
     """One with everything on it, and then with many times everything."""
     booking = make_over(listing, cast.buyer, end=now - HOUR)
@@ -161,6 +191,42 @@ def test_lists_of_a_provider(client, provider, administrator, now, rows):
     check(client, "bookings, buyer", "/bookings/")
 
 
+@pytest.mark.parametrize("nodes", [2, 12])
+def test_the_agents_of_a_machine(client, provider, now, nodes):
+    """Of a cluster whose nodes all have an agent and were read several times, and of one that waits for its commands."""
+    machine = make_unread(provider, *(f"node-{number}" for number in range(nodes)))
+    for version in range(3):
+        for node in machine.nodes.all():
+            agent = node.agents.first() or make_agent(machine, now=now, node=node, self_test_at=now)
+            take_inventory(agent=agent, inventory=inventory(gpus=gpus(version + 1)), now=now)
+    bare = make_unread(provider, *(f"node-{number}" for number in range(nodes)))
+    client.force_login(provider)
+    client.post(f"/machines/{bare.pk}/agent/code/")
+    check(client, "machine agent, provider", f"/machines/{machine.pk}/agent/")
+    check(client, "machine agent, provider", f"/machines/{bare.pk}/agent/")
+    check(client, "machine passport, provider", f"/machines/{machine.pk}/passport/")
+    check(client, "machine with an agent, provider", f"/machines/{machine.pk}/")
+
+
+def test_health_and_notifications(client, provider, now):
+    """Of a cluster with few nodes and outages, and with many; of a person who has been told little, and much."""
+    machine = make_machine(provider, "cluster", kind="cluster", access_kind="agent")
+
+    def ask(first: int, last: int) -> None:
+        for number in range(first, last):
+            node = machine.nodes.create(name=f"n{number}", cpu_cores=1, ram_gb=1, disk_size_gb=1)
+            agent = make_agent(machine, now=now, node=node)
+            silent(agent, now - (1 + number) * HOUR, 20)
+            notify(user=provider, key=f"{number}", title="Told")
+        client.force_login(provider)
+        check(client, "machine health, provider", f"/machines/{machine.pk}/health/")
+        check(client, "machine health, provider", f"/machines/{machine.pk}/health/", span="month", node="n0")
+        check(client, "notifications, provider", "/accounts/notifications/")
+
+    ask(0, 2)
+    ask(2, 20)
+
+
 @pytest.mark.parametrize("rows", [2, 30])
 def test_lists_of_an_administrator(client, provider, administrator, now, rows):
     """Every list of the administration, with few and with many rows."""
@@ -176,6 +242,11 @@ def test_lists_of_an_administrator(client, provider, administrator, now, rows):
             requested_at=now, next_attempt_at=now,
         )  # fmt: skip
         refund.save()
+    for number in range(rows):
+        erased = make_listing(make_machine(provider, f"erased-{number}"))
+        agent = make_signing_agent(erased.machine)
+        make_agent_over(erased, administrator, agent, end=now - DAY)
+        erase(agent, now=now - HOUR)
     client.force_login(administrator)
     check(client, "administration", reverse("admin:index"))
     for model in admin.site._registry:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Collection
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from accounts.models import Role, User
 from common.errors import MarketplaceError
@@ -25,6 +26,11 @@ def require_administrator(user: User) -> None:
     """
     if not user.is_platform_administrator:
         raise NotAnAdministrator("Only a platform administrator decides this.")
+
+
+def administrators() -> QuerySet[User]:
+    """Everybody who is to be told when something needs a platform administrator."""
+    return User.objects.filter(roles__contains=[Role.PLATFORM_ADMINISTRATOR], is_active=True).order_by("pk")
 
 
 @transaction.atomic

@@ -28,6 +28,8 @@ class RefundReason(models.TextChoices):
     NOT_DELIVERED = "not_delivered", "The machine could not be handed over"
     PAID_TOO_LATE = "paid_too_late", "Paid after the hold had lapsed"
     PAID_TWICE = "paid_twice", "Paid twice"
+    TIME_LOST = "time_lost", "Time lost: late or down"
+    NOT_AS_BOOKED = "not_as_booked", "The machine was not as booked"
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):

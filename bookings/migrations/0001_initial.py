@@ -9,8 +9,8 @@ from django.conf import settings
 from django.contrib.postgres.operations import BtreeGistExtension
 from django.db import migrations, models
 
-import bookings.models.booking
 import common.ids
+import common.ranges
 
 
 class Migration(migrations.Migration):
@@ -333,7 +333,7 @@ class Migration(migrations.Migration):
                 expressions=[
                     ("machine", "="),
                     (
-                        bookings.models.booking.TsTzRange(
+                        common.ranges.TsTzRange(
                             models.F("start"),
                             models.F("blocked_until"),
                             django.contrib.postgres.fields.ranges.RangeBoundary(),

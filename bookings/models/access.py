@@ -29,6 +29,11 @@ class Access(models.Model):
     )
     note = models.TextField(max_length=2000, blank=True, help_text="Anything the buyer needs to know to get in.")
     ready_at = models.DateTimeField(default=timezone.now)
+    nodes = models.JSONField(
+        default=list,
+        blank=True,
+        help_text="The further nodes of a cluster: [{node, host, port, host_key_fingerprint}].",
+    )
 
     class Meta:
         db_table = "booking_accesses"
@@ -39,5 +44,19 @@ class Access(models.Model):
 
     @property
     def command(self) -> str:
-        port = f"-p {self.port} " if self.port != 22 else ""
-        return f"ssh {port}{self.username}@{self.host}"
+        return self._command(self.host, self.port)
+
+    @property
+    def further(self) -> list[dict[str, str]]:
+        """The other nodes of a cluster: ``node``, ``command``, ``host_key_fingerprint``, ``comment``."""
+        return [
+            {
+                **node,
+                "command": self._command(node["host"], node["port"]),
+                "comment": f"{node['node']}: {node['host_key_fingerprint']}",
+            }
+            for node in self.nodes
+        ]
+
+    def _command(self, host: str, port: int) -> str:
+        return f"ssh {f'-p {port} ' if port != 22 else ''}{self.username}@{host}"

@@ -1,25 +1,54 @@
 """Bookings: one buyer, one machine, one window."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.aggregates import JSONBAgg
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import DateTimeRangeField, RangeBoundary, RangeOperators
+from django.contrib.postgres.fields import RangeBoundary, RangeOperators
 from django.db import models
-from django.db.models import F, Func, OuterRef, Q
+from django.db.models import F, OuterRef, Q
 from django.utils import timezone
 
+from accounts.models import SSHKey
 from bookings.lifecycle import HOLDS_MACHINE, RUNNING, BookingStatus
 from common.ids import short, uuid7
 from common.money import Currency
-from machines.models import CancellationTerms, Listing, Machine
+from common.ranges import TsTzRange
+from machines.models import (
+    AccessKind,
+    Agent,
+    CancellationTerms,
+    HardwarePassport,
+    Listing,
+    Machine,
+    Work,
+    WorkKind,
+    WorkState,
+)
+
+#: The kinds of machines that are handed over without a person.
+AUTOMATIC = tuple(kind for kind in AccessKind if kind.is_automatic)
+
+#: What an agent is asked for about who gets in; the newest piece says who should.
+ACCESS_WORK = (WorkKind.PROVISION, WorkKind.REVOKE)
 
 
-class TsTzRange(Func):
-    function = "TSTZRANGE"
-    output_field = DateTimeRangeField()
+#: How many wipes a machine's turnaround is learned from, and how many of a hundred are to fit in it (rules: When).
+WIPES_LEARNED_FROM = 50
+WIPES_WITHIN = 95
+
+
+@dataclass(frozen=True)
+class UsualWipe:
+    """``length``: 95 of 100 of the last wipes took no longer; ``count``: how many those were."""
+
+    length: timedelta
+    count: int
 
 
 class BookingQuerySet(models.QuerySet["Booking"]):
@@ -48,7 +77,7 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def with_context(self) -> "BookingQuerySet":
         """With the machine, its provider, the listing and the buyer: what every page about a booking names."""
-        return self.select_related("machine__gpu", "machine__provider", "listing", "buyer", "access")
+        return self.select_related("machine__gpu", "machine__provider", "listing", "buyer", "access", "passport")
 
     def unpaid_holds(self) -> "BookingQuerySet":
         return self.filter(status=BookingStatus.PENDING, paid_at=None)
@@ -87,9 +116,51 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         """Kept waiting, and the buyer has not been told yet."""
         return self.kept_waiting(now=now).filter(delay_told_at=None, end__gt=now)
 
+    def due_to_provision(self, *, now: datetime) -> "BookingQuerySet":
+        """Running on a machine with an agent that has not been asked to let in the keys which the buyer has now."""
+        asked = (
+            Work.objects.filter(booking_id=OuterRef(OuterRef("pk")), agent=OuterRef("pk"), kind__in=ACCESS_WORK)
+            .exclude(state=WorkState.CANCELED)
+            .order_by("-created_at", "-pk")
+        )
+        wanted = (
+            SSHKey.objects.filter(user=OuterRef(OuterRef("buyer")))
+            .order_by()
+            .values("user")
+            .annotate(keys=JSONBAgg("public_key", order_by=("created_at", "pk")))
+            .values("keys")
+        )
+        behind = (
+            Agent.objects.enrolled()
+            .filter(machine=OuterRef("machine"))
+            .annotate(given=models.Subquery(asked.values("payload__keys")[:1]), wanted=models.Subquery(wanted))
+            .filter(
+                Q(given__isnull=True, wanted__isnull=False)
+                | Q(given__isnull=False, wanted__isnull=True)
+                | Q(given__isnull=False, wanted__isnull=False) & ~Q(given=F("wanted"))
+            )
+        )
+        return self.filter(
+            models.Exists(behind),
+            status__in=RUNNING,
+            access_kind__in=AUTOMATIC,
+            completed_at=None,
+            wipe_opened_at=None,
+            end__gt=now,
+        )
+
     def due_to_end(self, *, now: datetime) -> "BookingQuerySet":
         """Running past their end, and not yet handed to the wipe."""
         return self.filter(status__in=RUNNING, completed_at=None, end__lte=now, wipe_opened_at=None)
+
+    def usual_wipe(self) -> "UsualWipe | None":
+        """How long agents took to erase these bookings' machine, from their end on. ``None``: no agent has yet."""
+        wiped = self.filter(access_kind__in=AUTOMATIC, wiped_at__isnull=False)
+        newest = wiped.order_by("-wiped_at").values_list("end", "wiped_at")[:WIPES_LEARNED_FROM]
+        lengths = sorted(wiped_at - end for end, wiped_at in newest if wiped_at)
+        if not lengths:
+            return None
+        return UsualWipe(lengths[ceil(len(lengths) * WIPES_WITHIN / 100) - 1], len(lengths))
 
     def undelivered(self, *, now: datetime) -> "BookingQuerySet":
         """Paid, over, and never started: the machine was in quarantine the whole time."""
@@ -127,6 +198,37 @@ class Booking(models.Model):
     paid_at = models.DateTimeField(null=True, blank=True)
     delay_told_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
+    access_kind = models.CharField(
+        max_length=20,
+        choices=AccessKind.choices,
+        default=AccessKind.MANUAL,
+        help_text="Who handed the machine over, set at the start: the same erases it, whatever its setting is by then.",
+    )
+    passport = models.ForeignKey(
+        HardwarePassport,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="bookings",
+        help_text="The version of the hardware that was booked.",
+    )
+    mismatch = models.JSONField(
+        default=list, blank=True, help_text="What differed from it at hand-over: [{what, before, after}]."
+    )
+    booked_end = models.DateTimeField(
+        null=True, blank=True, help_text="The end as it was booked, where a late hand-over has moved it."
+    )
+    left_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its buyer left because the machine was not as booked."
+    )
+    late_minutes = models.PositiveIntegerField(default=0, help_text="Begun minutes that access came after the start.")
+    down_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Minutes of silence in it, counted when it ended."
+    )
+    settled_at = models.DateTimeField(null=True, blank=True, help_text="When lost time was given back.")
+    lost_amount = models.DecimalField(
+        max_digits=12, decimal_places=2, default=Decimal(0), help_text="What was given back for it."
+    )
     wipe_opened_at = models.DateTimeField(null=True, blank=True)
     wiped_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -161,6 +263,7 @@ class Booking(models.Model):
                 condition=Q(status__in=["pending", "canceled"]) | Q(paid_at__isnull=False),
                 name="bookings_unpaid_never_start",
             ),
+            models.CheckConstraint(condition=Q(access_kind__in=AccessKind.values), name="bookings_access_kind_known"),
             models.CheckConstraint(
                 condition=~Q(status="completed") | Q(completed_at__isnull=False), name="bookings_completed_at_set"
             ),
@@ -192,8 +295,24 @@ class Booking(models.Model):
         return short(self.id)
 
     @property
+    def account(self) -> str:
+        """The account on the machine, where an agent makes it."""
+        return f"rsm-{self.reference}"
+
+    @property
     def duration(self) -> timedelta:
         return self.end - self.start
+
+    @property
+    def booked_duration(self) -> timedelta:
+        """What was paid for: a late hand-over moves the end, not the length."""
+        return (self.booked_end or self.end) - self.start
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether the machine's agent hands it over and erases it: as it was at the start, until then as it is set."""
+        kind = self.access_kind if self.started_at else self.machine.access_kind
+        return AccessKind(kind).is_automatic
 
     @property
     def is_paid(self) -> bool:

@@ -45,7 +45,17 @@ class DataWipe(models.Model):
     evidence_sha256 = models.CharField(max_length=64, blank=True)
     evidence_name = models.CharField(max_length=200, blank=True)
     note = models.TextField(max_length=2000, blank=True)
-    recorded_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="Who recorded it by hand. Empty: the agent did, and signed it.",
+    )
+    signed = models.ForeignKey(
+        "bookings.WipeEvidence", on_delete=models.PROTECT, null=True, blank=True, related_name="wipes"
+    )
     recorded_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -53,6 +63,10 @@ class DataWipe(models.Model):
         ordering = ["timestamp", "id"]
         constraints = [
             models.CheckConstraint(condition=Q(status__in=WipeStatus.values), name="data_wipes_status_known"),
+            models.CheckConstraint(
+                condition=Q(recorded_by__isnull=False, signed=None) | Q(recorded_by=None, signed__isnull=False),
+                name="data_wipes_by_person_or_agent",
+            ),
             models.CheckConstraint(condition=Q(method__in=WipeMethod.values), name="data_wipes_method_known"),
         ]
         indexes = [models.Index(fields=["machine", "-timestamp"], name="data_wipes_of_machine")]

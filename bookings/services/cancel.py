@@ -1,9 +1,10 @@
 """Canceling: by the buyer, by the provider, or by the marketplace when a hold lapses or a machine is not delivered."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db import models, transaction
 
 from accounts.models import User
@@ -13,8 +14,10 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
 from bookings.services.history import move
 from bookings.services.locks import locked, locked_if_idle
-from bookings.terms import refund_for
+from bookings.terms import everything, refund_for
 from common.formats import money
+from machines.models import ReliabilityDebit
+from machines.services.reliability import charge
 
 
 class CancelReason(models.TextChoices):
@@ -22,6 +25,7 @@ class CancelReason(models.TextChoices):
     PROVIDER = "provider", "Canceled by the provider"
     NOT_PAID = "not_paid", "Canceled: not paid in time"
     NOT_DELIVERED = "not_delivered", "Canceled: the machine could not be handed over"
+    NOT_AS_BOOKED = "not_as_booked", "Canceled by the buyer: the machine is not as booked"
 
 
 @transaction.atomic
@@ -79,9 +83,26 @@ def cancel_undelivered(*, booking_id: UUID, now: datetime) -> bool:
     return True
 
 
+def cancel_not_as_booked(booking: Booking, *, by: User, now: datetime) -> None:
+    """Everything comes back, whatever the terms say. The caller holds the row's lock and has seen that it has changed."""
+    _cancel(booking, CancelReason.NOT_AS_BOOKED, by=by, now=now)
+
+
 def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: datetime, note: str = "") -> None:
-    refund = refund_for(booking, by_provider=reason in (CancelReason.PROVIDER, CancelReason.NOT_DELIVERED), now=now)
+    if reason == CancelReason.NOT_AS_BOOKED:
+        refund = everything(booking, "The machine is not as it was booked: everything comes back.")
+    else:
+        by_provider = reason in (CancelReason.PROVIDER, CancelReason.NOT_DELIVERED)
+        refund = refund_for(booking, by_provider=by_provider, now=now)
     booking.canceled_at = now
+    if reason == CancelReason.PROVIDER and booking.is_paid:
+        charge(
+            machine=booking.machine,
+            reason=ReliabilityDebit.Reason.CANCELLATION,
+            key=f"cancellation:{booking.pk}",
+            minutes=settings.MARKETPLACE_CANCELLATION_DEBIT // timedelta(minutes=1),
+            now=now,
+        )
     move(booking, BookingStatus.CANCELED, reason.label, now=now, by=by, detail=note, also=("canceled_at",))
     events.booking_canceled.send(Booking, booking=booking, refund=refund, reason=reason.value, by=by, now=now)
     mails.canceled(booking, refund, reason.label, note)

@@ -13,9 +13,10 @@ from django.db import transaction
 from accounts.models import User
 from bookings import mails
 from bookings.errors import BookingError, NotYours
-from bookings.lifecycle import BookingStatus
 from bookings.models import Access, Booking, DataWipe, WipeMethod, WipeStatus
-from bookings.services.history import move, note
+from bookings.services.completion import complete
+from bookings.services.history import note
+from bookings.services.late import make_up_for_delay
 from bookings.services.locks import locked
 from common.ids import uuid7
 
@@ -42,6 +43,8 @@ def record_access(
     """
     booking = locked(booking_id)
     _check_provider(booking, by)
+    if booking.is_automatic:
+        raise BookingError("This machine's agent lets the buyer in: there is nothing to enter.")
     if booking.end <= now or not (booking.is_confirmed or booking.is_active):
         raise BookingError("Access can be entered for a booking that is paid and not over.")
     access, created = Access.objects.update_or_create(
@@ -57,6 +60,8 @@ def record_access(
     )
     note(booking, "Access entered" if created else "Access corrected", now=now, by=by)
     if booking.is_active:
+        if created:
+            make_up_for_delay(booking, now=now)
         mails.access_ready(booking, access)
     return access
 
@@ -133,22 +138,15 @@ def _check_wipe_is_due(booking: Booking, by: User, executed_at: datetime) -> Non
     _check_provider(booking, by)
     if not booking.is_awaiting_wipe:
         raise BookingError("This booking has no wipe to record.")
+    if booking.is_automatic:
+        raise BookingError("This machine erases itself: what its agent signs is what counts.")
     if executed_at < booking.end:
         raise BookingError("The wipe comes after the end of the booking.", field="executed_at")
 
 
 def _complete_if_clean(booking: Booking, *, now: datetime) -> None:
-    progress = wipe_progress(booking)
-    if not all(wipe and wipe.status == WipeStatus.SUCCESS for _, wipe in progress):
-        return
-    booking.wiped_at = now
-    if booking.status == BookingStatus.ACTIVE:
-        booking.completed_at = now
-        move(booking, BookingStatus.COMPLETED, "Erased and completed", now=now, also=("wiped_at", "completed_at"))
-    else:
-        booking.save(update_fields=["wiped_at"])
-        note(booking, "Erased", now=now)
-    mails.completed(booking)
+    if all(wipe and wipe.is_success for _, wipe in wipe_progress(booking)):
+        complete(booking, now=now)
 
 
 def _check_provider(booking: Booking, by: User) -> None:

@@ -5,19 +5,23 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import Role, User
 from bookings import mails, terms
-from bookings.availability import free_windows
+from bookings.availability import WHILE_SILENT, free_windows, in_the_way
 from bookings.errors import BookingError, PriceChanged, Window, WindowTaken
-from bookings.models import Booking, BookingQuerySet
+from bookings.models import Booking
 from bookings.services.history import note
+from common.errors import violates
 from common.formats import duration, money
 from common.ids import uuid7
 from common.money import from_minor
 from machines import pricing
 from machines.models import Listing, ListingStatus, Machine
+
+#: What the database calls it when a booking meets announced maintenance.
+OUT_OF_MAINTENANCE = "bookings_keep_out_of_maintenance"
 
 
 def check_window(listing: Listing, start: datetime, end: datetime, *, now: datetime) -> None:
@@ -28,6 +32,10 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
     """
     if listing.status != ListingStatus.ACTIVE:
         raise BookingError("This listing is paused. It cannot be booked at the moment.", field="start")
+    if listing.is_suspended:
+        raise BookingError(
+            f"This server takes no new bookings at the moment. {listing.suspended_because}", field="start"
+        )
     if start.second or start.microsecond or end.second or end.microsecond:
         raise BookingError("A booking starts and ends on a whole minute.", field="start")
     if start < now.replace(second=0, microsecond=0):
@@ -41,6 +49,12 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
     if end - start > listing.longest:
         raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
     _check_price(pricing.quote(listing.rates, start, end))
+    if start < now + WHILE_SILENT and not listing.machine.is_reachable:
+        raise BookingError(
+            "This server's agent is not answering just now, so nobody could be let in at once. Choose a start that is "
+            f"{duration(WHILE_SILENT)} away or more.",
+            field="start",
+        )
     turnaround = listing.machine.turnaround
     if start < now + turnaround and start < _soonest_start(listing.machine, now=now):
         raise BookingError(
@@ -63,9 +77,13 @@ def _check_price(quote: pricing.Quote) -> None:
 
 
 def _soonest_start(machine: Machine, *, now: datetime) -> datetime:
-    """From when on the machine can be booked at all: one that waits for its wipe is not promised for just now."""
-    waits = Booking.objects.awaiting_wipe().filter(machine=machine).exists()
-    return now + machine.turnaround if waits else now.replace(second=0, microsecond=0)
+    """From when on the machine can be booked at all.
+
+    One that waits for its wipe, or whose agent is silent, is not promised for just now.
+    """
+    if Booking.objects.awaiting_wipe().filter(machine=machine).exists():
+        return now + machine.turnaround
+    return now.replace(second=0, microsecond=0) if machine.is_reachable else now + WHILE_SILENT
 
 
 def _taken(listing: Listing, start: datetime, end: datetime, *, buyer: User | None, now: datetime) -> WindowTaken:
@@ -80,12 +98,13 @@ def _taken(listing: Listing, start: datetime, end: datetime, *, buyer: User | No
             until=min(start + timedelta(days=60), now + timedelta(days=listing.max_ahead_days)),
         )
 
-    clashing = list(_in_the_way(listing.machine, start, end).values_list("start", "blocked_until", "buyer"))
+    clashing = list(in_the_way(listing.machine_id, start, end + listing.machine.turnaround))
     return WindowTaken(
         start,
-        taken=[(first, last) for first, last, _ in clashing],
+        taken=[(first, last) for first, last, *_ in clashing],
         find_free=find_free,
-        is_yours=buyer is not None and any(whose == buyer.pk for _, _, whose in clashing),
+        is_yours=buyer is not None and any(whose == buyer.pk for _, _, whose, _ in clashing),
+        upkeep=[(first, last) for first, last, _, is_upkeep in clashing if is_upkeep],
     )
 
 
@@ -124,6 +143,7 @@ def request_booking(
         id=uuid7(),
         listing=listing,
         machine=machine,
+        passport=machine.passports.first(),
         buyer=buyer,
         start=start,
         end=end,
@@ -136,20 +156,25 @@ def request_booking(
         price_total=quote.total,
         quote_lines=[_frozen(line) for line in quote.lines],
     )
-    with transaction.atomic(durable=True):
-        # The buyer's row is what gets scarcer (a few unpaid holds each), so it is locked, once, before they are counted.
-        User.objects.select_for_update(no_key=True).get(pk=buyer.pk)
-        held = Booking.objects.of_buyer(buyer).unpaid_holds().filter(hold_expires_at__gt=now).count()
-        if held >= settings.MARKETPLACE_UNPAID_HOLDS:
-            raise BookingError(
-                f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
-            )
-        if not _insert(booking):
-            raise _taken(listing, start, end, buyer=buyer, now=now)
-        if Role.BUYER not in buyer.roles:
-            User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
-        note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
-        mails.requested(booking)
+    try:
+        with transaction.atomic(durable=True):
+            # The buyer's row is what gets scarcer (a few unpaid holds each), so it is locked, once, before they are counted.
+            User.objects.select_for_update(no_key=True).get(pk=buyer.pk)
+            held = Booking.objects.of_buyer(buyer).unpaid_holds().filter(hold_expires_at__gt=now).count()
+            if held >= settings.MARKETPLACE_UNPAID_HOLDS:
+                raise BookingError(
+                    f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
+                )
+            if not _insert(booking):
+                raise _taken(listing, start, end, buyer=buyer, now=now)
+            if Role.BUYER not in buyer.roles:
+                User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
+            note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
+            mails.requested(booking)
+    except IntegrityError as error:
+        if not violates(error, OUT_OF_MAINTENANCE):
+            raise
+        raise _taken(listing, start, end, buyer=buyer, now=now) from error  # announced while we were looking
     return booking
 
 
@@ -159,12 +184,6 @@ def clashes(
     """The refusal that asking for ``[start, end)`` would meet now, or ``None``. Changes nothing, promises nothing."""
     refusal = _taken(listing, start, end, buyer=buyer, now=now)
     return refusal if refusal.taken else None
-
-
-def _in_the_way(machine: Machine, start: datetime, end: datetime) -> BookingQuerySet:
-    return (
-        Booking.objects.holding().filter(machine=machine).overlapping(start, end + machine.turnaround).order_by("start")
-    )
 
 
 def _insert(booking: Booking) -> bool:

@@ -5,12 +5,14 @@ from uuid import UUID
 
 from django.db import transaction
 
-from bookings import events, mails
+from bookings import mails
 from bookings.access import access_for
 from bookings.lifecycle import BookingStatus
 from bookings.models import Access, Booking
 from bookings.services.history import move, note
 from bookings.services.locks import locked_if_idle
+from bookings.services.mismatch import compare_at_start
+from bookings.services.settle import refund_undelivered, settle
 
 
 @transaction.atomic
@@ -22,9 +24,10 @@ def start_booking(*, booking_id: UUID, now: datetime) -> bool:
     booking = locked_if_idle(booking_id)
     if booking is None or not Booking.objects.due_to_start(now=now).filter(pk=booking_id).exists():
         return False
-    booking.started_at = now
-    move(booking, BookingStatus.ACTIVE, "Started", now=now, also=("started_at",))
-    access_for(booking.machine).open(booking, now=now)
+    booking.started_at, booking.access_kind = now, booking.machine.access_kind
+    move(booking, BookingStatus.ACTIVE, "Started", now=now, also=("started_at", "access_kind"))
+    compare_at_start(booking, now=now)
+    access_for(booking).open(booking, now=now)
     return True
 
 
@@ -37,7 +40,7 @@ def tell_of_delay(*, booking_id: UUID, now: datetime) -> bool:
     booking.delay_told_at = now
     booking.save(update_fields=["delay_told_at"])
     note(booking, "Delayed: the machine is still being erased after the booking before", now=now)
-    mails.delayed(booking)
+    mails.delayed(booking, now=now)
     return True
 
 
@@ -45,19 +48,29 @@ def tell_of_delay(*, booking_id: UUID, now: datetime) -> bool:
 def end_booking(*, booking_id: UUID, now: datetime) -> bool:
     """End a running booking: the machine goes into quarantine until its wipe is shown. Returns whether it was due.
 
-    A machine that was never handed over has nothing to wipe; the buyer gets everything back.
+    What the buyer could not use of it comes back; of a machine that was never handed over, everything. Where nobody
+    can have been let in there is nothing to wipe.
     """
     booking = locked_if_idle(booking_id)
     if booking is None or not Booking.objects.due_to_end(now=now).filter(pk=booking_id).exists():
         return False
-    if not Access.objects.filter(booking=booking).exists():
+    access = access_for(booking)
+    is_delivered = Access.objects.filter(booking=booking).exists()
+    if access.withdraw(booking, now=now):
+        booking.wipe_opened_at = now
+        booking.save(update_fields=["wipe_opened_at"])
+        what = (
+            "Over: the machine is being erased"
+            if is_delivered
+            else "Over, never handed over: it is erased all the same"
+        )
+        note(booking, what, now=now, detail="In quarantine until the erasure is shown.")
+        access.close(booking, now=now)
+    else:
         booking.completed_at = now
         move(booking, BookingStatus.COMPLETED, "Over, never handed over", now=now, also=("completed_at",))
-        events.booking_undelivered.send(Booking, booking=booking, now=now)
-        mails.undelivered(booking)
-        return True
-    booking.wipe_opened_at = now
-    booking.save(update_fields=["wipe_opened_at"])
-    note(booking, "Over: the machine is being erased", now=now, detail="In quarantine until the erasure is shown.")
-    access_for(booking.machine).close(booking, now=now)
+    if is_delivered:
+        settle(booking, now=now)
+    else:
+        refund_undelivered(booking, now=now)
     return True

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -16,13 +17,19 @@ from django.views.decorators.vary import vary_on_headers
 
 from accounts.requests import AuthenticatedRequest
 from bookings import terms
+from bookings.equal import equal_machines
 from bookings.errors import BookingError
 from bookings.forms import CancelForm
 from bookings.lifecycle import LIVE
-from bookings.loading import booking_seen_by
+from bookings.loading import booking_of_buyer, booking_seen_by
+from bookings.lost_time import lost_time
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
+from bookings.services.erasure import can_retry
 from bookings.services.handover import wipe_progress
+from bookings.services.leave import can_leave, differences, leave_mismatched
+from bookings.services.servers import progress
+from bookings.terms import is_overdue
 from bookings.timeline import steps
 
 PAGE = 25
@@ -55,7 +62,8 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     is_provider = booking.machine.provider_id == request.user.pk
     access = getattr(booking, "access", None)
     if booking.wipe_opened_at:
-        prefetch_related_objects([booking], "wipes")  # the timeline and the record of the wipe both read them
+        # The timeline and the record of the wipe both read them.
+        prefetch_related_objects([booking], "wipes", *(["evidence__agent"] if booking.is_automatic else []))
     context = {
         "booking": booking,
         "machine": booking.machine,
@@ -66,21 +74,36 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "payable": booking.is_payable(now=now),
         "steps": steps(booking, now=now),
         "payments": booking.payments.prefetch_related("refunds").order_by("timestamp"),
-        "wipes": wipe_progress(booking) if booking.wipe_opened_at else [],
+        "wipes": wipe_progress(booking) if booking.wipe_opened_at and not booking.is_automatic else [],
+        "servers": progress(booking) if booking.wipe_opened_at and booking.is_automatic else [],
+        "certificate": getattr(booking, "certificate", None) if booking.is_automatic else None,
+        "may_retry": (is_provider or request.user.is_platform_administrator) and can_retry(booking, now=now),
         "keys": booking.buyer.ssh_keys.all(),
         "terms": terms.frozen_into(booking).sentence,
-        "refreshing": _is_about_to_change(booking, now=now),
+        "lost": lost_time(booking, now=now) if booking.started_at else None,
+        "differences": differences(booking),
+        "can_leave": is_buyer and can_leave(booking, now=now),
+        "kept_waiting": booking.is_confirmed and is_overdue(booking, now=now),
+        "equal": equal_machines(booking, now=now),
+        "refreshing": _refresh(booking, now=now),
     }
     fragment = request.htmx  # type: ignore[attr-defined]
     return render(request, "bookings/_body.html" if fragment else "bookings/detail.html", context)
 
 
+def _refresh(booking: Booking, *, now: datetime) -> str:
+    """How often the page asks again by itself: somebody is at it, its time is about to come, or there are heartbeats."""
+    if _is_about_to_change(booking, now=now):
+        return "5s"
+    return "30s" if booking.is_active and booking.is_automatic else ""
+
+
 def _is_about_to_change(booking: Booking, *, now: datetime) -> bool:
-    """Whether the page asks again by itself: somebody is at it, or its time is about to come."""
     if booking.is_confirmed:
         return now >= booking.start - SOON
     waits_for_access = booking.is_active and getattr(booking, "access", None) is None
-    return booking.is_hold or waits_for_access or booking.is_awaiting_wipe
+    is_ending = booking.is_active and booking.end <= now
+    return booking.is_hold or waits_for_access or is_ending or booking.is_awaiting_wipe
 
 
 def _is_open(booking: Booking) -> bool:
@@ -119,5 +142,30 @@ def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "form": form,
         "by_provider": by_provider,
         "possible": booking.is_hold or booking.is_confirmed,
+        "debit": settings.MARKETPLACE_CANCELLATION_DEBIT,
     }
     return render(request, "bookings/cancel.html", context, status=status)
+
+
+@never_cache
+@login_required
+@require_http_methods(["GET", "POST"])
+def booking_leave(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """What differs from what was booked; then leaving with a full refund."""
+    booking = booking_of_buyer(request.user, pk)
+    now, status, refused = timezone.now(), 200, ""
+    if request.method == "POST":
+        try:
+            leave_mismatched(booking_id=pk, by=request.user, now=now)
+        except BookingError as error:
+            status, refused = 409, error.message
+        else:
+            messages.success(request, "You have left it. Everything comes back.")
+            return redirect("booking_detail", pk=pk)
+    context = {
+        "booking": booking,
+        "differences": differences(booking),
+        "possible": can_leave(booking, now=now),
+        "refused": refused,
+    }
+    return render(request, "bookings/leave.html", context, status=status)

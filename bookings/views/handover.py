@@ -1,6 +1,6 @@
 """What a provider does about a booking of a machine without an agent: let the buyer in, show that it was erased."""
 
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
 from django.contrib import messages
@@ -26,6 +26,8 @@ from machines.models import Machine
 def booking_access(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Enter how the buyer gets in."""
     booking = booking_of_provider(request.user, pk)
+    if booking.is_automatic:
+        return _left_to_the_agent(request, booking)
     access = getattr(booking, "access", None)
     initial = {"username": f"rsm-{booking.reference}", "port": 22}
     form = AccessForm(request.POST or None, instance=access, initial=None if access else initial)
@@ -52,6 +54,11 @@ def booking_access(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     return render(request, "bookings/access.html", context, status=status)
 
 
+def _left_to_the_agent(request: AuthenticatedRequest, booking: Booking) -> HttpResponse:
+    """There is nothing for a person to record: the machine's agent does it and signs for it."""
+    return render(request, "bookings/by_agent.html", {"booking": booking}, status=409)
+
+
 def _account_expires(booking: Booking) -> date:
     """The day for ``useradd -e``: the account is locked at its beginning, in UTC, so it is the day after all is over."""
     return booking.blocked_until.astimezone(UTC).date() + timedelta(days=1)
@@ -62,6 +69,8 @@ def _account_expires(booking: Booking) -> date:
 def booking_wipe(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Record steps of the wipe, with their evidence."""
     booking = booking_of_provider(request.user, pk)
+    if booking.is_automatic:
+        return _left_to_the_agent(request, booking)
     form = WipeForm(request.POST or None, request.FILES or None)
     status = 200
     if request.method == "POST" and form.is_valid():
@@ -103,9 +112,7 @@ def machine_calendar(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """A provider's machine in the coming weeks: a strip a week, and the bookings in it."""
     machine = get_object_or_404(Machine.objects.of(request.user).select_related("gpu"), pk=pk)
     now = timezone.now()
-    first = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
-    first -= timedelta(days=first.weekday())
-    weeks = [(first + timedelta(days=7 * week), first + timedelta(days=7 * (week + 1))) for week in range(12)]
+    weeks = weeks_from(now, 12)
     taken = blocks_of([machine.pk], weeks[0][0], weeks[-1][1], now=now)[machine.pk]
     bookings = (
         Booking.objects.filter(machine=machine, end__gte=weeks[0][0])
@@ -113,5 +120,19 @@ def machine_calendar(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         .select_related("buyer")
         .order_by("start")
     )
-    context = {"machine": machine, "weeks": weeks, "blocks": taken, "bookings": bookings[:100], "now": now}
+    context = {
+        "machine": machine,
+        "weeks": weeks,
+        "blocks": taken,
+        "bookings": bookings[:100],
+        "maintenance": machine.maintenance.announced().filter(end__gt=now).order_by("start"),
+        "now": now,
+    }
     return render(request, "bookings/calendar.html", context)
+
+
+def weeks_from(now: datetime, count: int) -> list[tuple[datetime, datetime]]:
+    """So many weeks from Monday on, in the reader's zone."""
+    first = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    first -= timedelta(days=first.weekday())
+    return [(first + timedelta(days=7 * week), first + timedelta(days=7 * (week + 1))) for week in range(count)]

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import F
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -24,11 +24,12 @@ from bookings import terms
 from bookings.availability import blocks_of, whole_minute
 from bookings.errors import BookingError, WindowTaken
 from bookings.forms import BookingForm, WindowForm
+from bookings.loading import public_listing
 from bookings.models import Booking
 from bookings.services.request import check_window, clashes, request_booking
 from common.rates import TooManyRequests, spend
-from machines import pricing
-from machines.models import Benchmark, Listing, ListingQuerySet
+from machines import hardware, pricing
+from machines.models import Benchmark, Listing
 from machines.services.benchmarks import physical_limits
 
 WEEKS = 4
@@ -51,14 +52,14 @@ class Measure:
 @require_GET
 def listing_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     asked = request.GET if request.GET.get("start") or request.GET.get("end") else None
-    return _page(request, _public(pk), WindowForm(asked))
+    return _page(request, public_listing(pk), WindowForm(asked))
 
 
 @require_GET
 @vary_on_headers("HX-Request")
 def listing_quote(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The exact quote for a window, as it is changed: a fragment for the page, or the page itself."""
-    listing = _public(pk)
+    listing = public_listing(pk)
     form = WindowForm(request.GET)
     if not request.htmx:  # type: ignore[attr-defined]
         return _page(request, listing, form)
@@ -73,7 +74,7 @@ def listing_quote(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_GET
 def listing_availability(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The calendar of the next four weeks, on its own."""
-    listing = _public(pk)
+    listing = public_listing(pk)
     return render(request, "listings/_availability.html", _calendar(listing, now=timezone.now()))
 
 
@@ -97,7 +98,7 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         response = render(request, "429.html", context, status=429)
         response["Retry-After"] = str(MINUTE)
         return response
-    listing = _public(pk, Listing.objects.select_related("machine"))
+    listing = public_listing(pk, Listing.objects.select_related("machine"))
     form = BookingForm(request.POST)
     if not form.is_valid():
         return _page(request, listing, form, status=422)
@@ -127,19 +128,6 @@ def _with_window(pk: UUID, form: WindowForm) -> str:
     return f"{reverse('listing_detail', args=[pk])}?{urlencode(form.as_query())}"
 
 
-def _public(pk: UUID, listings: ListingQuerySet | None = None) -> Listing:
-    """The listing with all that its page names, or with what ``listings`` loads, unless it is archived.
-
-    Raises:
-        Http404: there is none to be seen.
-    """
-    listings = Listing.objects.with_machine() if listings is None else listings
-    listing = listings.public().filter(pk=pk).first()
-    if listing is None:
-        raise Http404("There is no such listing. It may have been archived.")
-    return listing
-
-
 def _page(
     request: HttpRequest,
     listing: Listing,
@@ -160,6 +148,9 @@ def _page(
         "benchmarks": benchmarks,
         "measures": _measures(listing),
         "terms": terms.current(listing.cancellation_terms).sentence,
+        "maintenance": machine.maintenance.announced().filter(end__gt=now).order_by("start"),
+        "passport": (passport := machine.passports.first()),
+        "hardware": hardware.groups(passport.facts["nodes"]) if passport else [],
         "last_wiped": Booking.objects.filter(machine=machine, wiped_at__isnull=False).order_by("-wiped_at").first(),
         "provider_verified": machine.provider.verifications.approved().order_by("-decided_at").first(),
         **_calendar(listing, now=now),
@@ -180,7 +171,7 @@ def _calendar(listing: Listing, *, now: datetime) -> dict[str, Any]:
     last = first + WEEKS * 7 * DAY
     taken = blocks_of([listing.machine_id], first, last, now=now)[listing.machine_id]
     weeks = [(first + week * 7 * DAY, first + (week + 1) * 7 * DAY) for week in range(WEEKS)]
-    return {"blocks": taken, "weeks": weeks}
+    return {"blocks": taken, "weeks": weeks, "upkeep": any(block.kind == "upkeep" for block in taken)}
 
 
 def _quote(

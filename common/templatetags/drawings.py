@@ -1,4 +1,4 @@
-"""Drawings as template tags: strips, meters, lines. Available in every template without loading."""
+"""Drawings as template tags: strips, meters, lines, charts. Available in every template without loading."""
 
 import zlib
 from collections.abc import Iterable
@@ -8,13 +8,15 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django import template
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext as _
 
 from common import formats
+from common.charts import Band, Chart
 from common.drawing import draw, draw_words
-from common.strips import Strip, make_strip
+from common.strips import Strip, make_strip, make_ticks
 
 register = template.Library()
 
@@ -102,3 +104,32 @@ def sparkline(values: Iterable[Any], label: str = "") -> SafeString:
         for index, value in enumerate(numbers)
     )
     return draw("sparkline", points=points, label=label)
+
+
+@register.simple_tag
+def chart(drawn: Chart, id: str) -> SafeString:
+    """Figures over time: a :class:`common.charts.Chart`, with a table of what it shows. ``id``: no other has it."""
+    return draw("chart", chart=drawn, id=id, bands=_bands(drawn.bands), rows=_chart_rows(drawn))
+
+
+@register.simple_tag
+def band(bands: Iterable[Band], start: datetime, end: datetime, label: str) -> SafeString:
+    """A stretch of time as one bar: what was well, and the :class:`common.charts.Band` in which something was not."""
+    bands = tuple(bands)
+    words = f"{label}, {formats.window(start, end)}: {'; '.join(one.words for one in bands) or _('nothing')}"
+    return draw("band", bands=_bands(bands), ticks=make_ticks(start, end), words=words)
+
+
+def _chart_rows(drawn: Chart) -> SafeString:
+    """The body of the table: hundreds of cells, for which a template would take most of the page's time."""
+    cells = "".join(f'<td class="num" data-label="{escape(name)}">{{}}</td>' for name in drawn.columns)
+    row = f'<tr><td data-label="{escape(_("From"))}">{{}}</td>{cells}</tr>'
+    return format_html_join("", row, drawn.rows)
+
+
+def _bands(bands: Iterable[Band]) -> SafeString:
+    return format_html_join(
+        "",
+        '<rect class="{}" x="{}%" width="{}%" height="100%"><title>{}</title></rect>',
+        ((one.kind, one.left, one.width, capfirst(one.words)) for one in bands),
+    )

@@ -35,6 +35,23 @@ class BenchmarkStatus(models.TextChoices):
         return {"pending": "warn", "approved": "good", "rejected": "bad"}[self.value]
 
 
+class Challenge(models.Model):
+    """All machines of one provider measured at the same moment, so that a strong one cannot answer for a weak one."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    provider = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="challenges")
+    made_at = models.DateTimeField(default=timezone.now)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        db_table = "benchmark_challenges"
+        ordering = ["-made_at"]
+
+    def __str__(self) -> str:
+        return f"{self.provider}, {self.made_at:%Y-%m-%d %H:%M} UTC"
+
+
 class BenchmarkQuerySet(models.QuerySet["Benchmark"]):
     def pending(self) -> "BenchmarkQuerySet":
         return self.filter(status=BenchmarkStatus.PENDING)
@@ -63,6 +80,18 @@ class Benchmark(models.Model):
         verbose_name="verification",
     )
     source = models.CharField(max_length=120, blank=True, help_text="What measured it, with its version.")
+    agent_version = models.CharField(max_length=40, blank=True, help_text="Empty: entered by hand.")
+    is_simulated = models.BooleanField(default=False, help_text="Made up by demo_fleet: nothing was measured.")
+    seed = models.CharField(max_length=64, blank=True, help_text="What the server gave the run to draw from.")
+    reasons = models.JSONField(default=dict, blank=True, help_text="Why a value is missing, by its name.")
+    details = models.JSONField(default=dict, blank=True, help_text="By node: what the run says beside its values.")
+    reports = models.ManyToManyField("machines.Report", blank=True, related_name="benchmarks")
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    challenge = models.ForeignKey(
+        "machines.Challenge", on_delete=models.PROTECT, null=True, blank=True, related_name="benchmarks"
+    )
     decided_at = models.DateTimeField(null=True, blank=True)
     decided_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -77,7 +106,10 @@ class Benchmark(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(status__in=BenchmarkStatus.values), name="benchmarks_status_known"),
             models.CheckConstraint(
-                condition=Q(status=BenchmarkStatus.PENDING) | Q(decided_at__isnull=False, decided_by__isnull=False),
+                # What is above the physical limit is rejected at once, by nobody.
+                condition=Q(status=BenchmarkStatus.PENDING)
+                | Q(decided_at__isnull=False, decided_by__isnull=False)
+                | Q(status=BenchmarkStatus.REJECTED, decided_at__isnull=False, agent_version__gt=""),
                 name="benchmarks_decided_by_someone",
             ),
             # Dates from long ago cannot be written in every time zone.

@@ -63,14 +63,20 @@ class ListingQuerySet(models.QuerySet["Listing"]):
         """The listings of this person's machines."""
         return self.filter(machine__provider=user)
 
-    def active(self) -> "ListingQuerySet":
-        """On offer: the only ones that can be booked."""
+    def on_offer(self) -> "ListingQuerySet":
+        """Active, be it that the marketplace lets nobody new book them."""
         return self.filter(status=ListingStatus.ACTIVE)
 
+    def active(self) -> "ListingQuerySet":
+        """On offer and not suspended: the only ones that can be booked."""
+        return self.on_offer().filter(suspended_at=None)
+
     def active_or_unverified(self) -> "ListingQuerySet":
-        """On offer, or waiting for its machine's first benchmark to be approved: those can be looked at, not booked."""
+        """As :meth:`active`, or waiting for its machine's first benchmark to be approved: those can be looked at, not
+        booked."""
         return self.filter(
-            Q(status=ListingStatus.ACTIVE) | Q(status=ListingStatus.PAUSED, machine__verified_benchmark=None)
+            Q(status=ListingStatus.ACTIVE, suspended_at=None)
+            | Q(status=ListingStatus.PAUSED, machine__verified_benchmark=None)
         )
 
     def public(self) -> "ListingQuerySet":
@@ -119,6 +125,10 @@ class Listing(models.Model):
     )
     description = models.TextField(max_length=4000, blank=True, help_text="What a buyer should know. Plain text.")
     status = models.CharField(max_length=10, choices=ListingStatus.choices, default=ListingStatus.PAUSED)
+    suspended_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="Since when the marketplace lets nobody new book it."
+    )
+    suspended_because = models.CharField(max_length=200, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -177,6 +187,15 @@ class Listing(models.Model):
     @property
     def is_active(self) -> bool:
         return self.status == ListingStatus.ACTIVE
+
+    @property
+    def is_suspended(self) -> bool:
+        """On offer, and the marketplace lets nobody new book it."""
+        return self.is_active and self.suspended_at is not None
+
+    @property
+    def is_bookable(self) -> bool:
+        return self.is_active and self.suspended_at is None
 
     @property
     def is_paused(self) -> bool:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Count, F, Max, Min, Q
 from django_countries.fields import CountryField
@@ -26,6 +26,12 @@ class AccessKind(models.TextChoices):
     """Who lets the buyer in and erases the machine afterwards: :mod:`bookings.access` has one class for each."""
 
     MANUAL = "manual", "By the provider, by hand"
+    AGENT = "agent", "By the agent: an account on the machine"
+    CONTAINER = "container", "By the agent: a container with the GPUs"
+
+    @property
+    def is_automatic(self) -> bool:
+        return self != AccessKind.MANUAL
 
 
 class AgentStatus(models.TextChoices):
@@ -101,6 +107,19 @@ class Machine(models.Model):
     country = CountryField(blank=True)
     region = models.CharField(max_length=80, blank=True)
     access_kind = models.CharField(max_length=20, choices=AccessKind.choices, default=AccessKind.MANUAL)
+    ssh_host = models.CharField(
+        "address buyers log in to",
+        max_length=253,
+        blank=True,
+        validators=[RegexValidator(r"^[A-Za-z0-9.:\-]+$", "A host name or an IP address, nothing else.")],
+        help_text="Empty: the address that the agent calls from.",
+    )
+    ssh_port = models.PositiveIntegerField(
+        "SSH port", default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
+    container_image = models.CharField(
+        max_length=200, blank=True, help_text="For access by container, as in docker.io/library/ubuntu:24.04."
+    )
     provider_agent_status = models.CharField(
         max_length=10, choices=AgentStatus.choices, default=AgentStatus.OFFLINE, editable=False
     )
@@ -137,6 +156,7 @@ class Machine(models.Model):
                 condition=Q(reliability__isnull=True) | Q(reliability__gte=0, reliability__lte=1),
                 name="machines_reliability_is_a_share",
             ),
+            models.CheckConstraint(condition=Q(access_kind__in=AccessKind.values), name="machines_access_kind_known"),
             models.CheckConstraint(condition=Q(turnaround__gte=timedelta(0)), name="machines_turnaround_positive"),
             models.CheckConstraint(condition=Q(gpu_count=0) | Q(gpu_memory_gb__gt=0), name="machines_gpus_have_memory"),
         ]
@@ -153,7 +173,14 @@ class Machine(models.Model):
     @property
     def title(self) -> str:
         """As a row of results names it: ``8 × H100 SXM`` or ``AMD EPYC 7742``."""
+        if self.awaits_inventory:
+            return self.name
         return f"{self.gpu_count} × {self.gpu_model}" if self.gpu_count else self.cpu_model
+
+    @property
+    def awaits_inventory(self) -> bool:
+        """Added with the agent, which has not read yet what it consists of."""
+        return not self.cpu_cores and not self.ram_gb
 
     @property
     def is_cluster(self) -> bool:
@@ -163,6 +190,11 @@ class Machine(models.Model):
     def has_been_booked(self) -> bool:
         """Whether there is any booking of it, of whatever state (the relation's other side is in the app above)."""
         return bool(self.bookings.exists())
+
+    @property
+    def is_automatic(self) -> bool:
+        """Handed over and erased by its agent."""
+        return self.access_kind != AccessKind.MANUAL
 
     @property
     def is_reachable(self) -> bool:

@@ -10,7 +10,9 @@ from accounts.outbox import write_mail
 from accounts.services.roles import require_administrator
 from machines.models import Benchmark, BenchmarkStatus, Listing, ListingStatus, Machine
 from machines.models.benchmark import LEAST, MOST
+from machines.services.claims import claim_differences, in_words
 from machines.services.errors import MachineError
+from machines.services.listed import note_listed
 
 #: Figures may exceed the data sheet by this much: boost clocks differ a little from card to card.
 TOLERANCE = 1.05
@@ -81,7 +83,7 @@ def approve_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: 
     """Believe a run: it becomes the machine's verified figures. Approving twice is quiet.
 
     Raises:
-        MachineError: it was rejected before, or lies above the physical limit.
+        MachineError: it was rejected before, lies above the physical limit, or the machine is not what is claimed.
         NotAnAdministrator: ``by`` may not decide.
     """
     require_administrator(by)
@@ -91,6 +93,8 @@ def approve_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: 
     if row.status == BenchmarkStatus.REJECTED:
         raise MachineError("This run was rejected. The machine has to be measured again.")
     check_plausible(row.machine, {field: getattr(row, field) for field in physical_limits(row.machine)})
+    if differences := claim_differences(row.machine):
+        raise MachineError(in_words(differences))
     _decide(row, BenchmarkStatus.APPROVED, by=by, now=now, reason=reason)
     _tell(row, "Your benchmark is verified", ["Buyers now see these figures as verified."])
     return row
@@ -116,7 +120,8 @@ def reject_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: s
         Listing.objects.filter(machine=row.machine, status=ListingStatus.ACTIVE).update(
             status=ListingStatus.PAUSED, updated_at=now
         )
-    _tell(row, "Your benchmark was rejected", [f"Reason: {row.reason}", "Measure the machine again."])
+        note_listed(machine_id=row.machine_id, now=now)
+    tell_rejected(row)
     return row
 
 
@@ -133,6 +138,11 @@ def _decide(row: Benchmark, status: BenchmarkStatus, *, by: User, now: datetime,
     row.save(update_fields=["status", "decided_by", "decided_at", "reason"])
     row.machine.verified_benchmark = row.machine.benchmarks.approved().order_by("-collected_at").first()
     row.machine.save(update_fields=["verified_benchmark", "updated_at"])
+
+
+def tell_rejected(row: Benchmark) -> None:
+    """Say to the provider that a run is not believed, and why."""
+    _tell(row, "Your benchmark was rejected", [f"Reason: {row.reason}", "Measure the machine again."])
 
 
 def _tell(row: Benchmark, subject: str, paragraphs: list[str]) -> None:

@@ -5,7 +5,10 @@ from datetime import datetime
 from django.db import transaction
 
 from machines.models import Listing, ListingStatus, Machine
+from machines.services.claims import claim_differences, in_words
 from machines.services.errors import MachineError
+from machines.services.listed import note_listed
+from machines.services.suspension import suspend
 
 
 def missing_for_activation(listing: Listing) -> list[str]:
@@ -16,6 +19,10 @@ def missing_for_activation(listing: Listing) -> list[str]:
         missing.append("You are not a verified provider yet. Ask for verification in your account.")
     if machine.verified_benchmark_id is None:
         missing.append("The machine has no approved benchmark yet.")
+    if machine.awaits_inventory:
+        missing.append("The agent has not read all of its hardware yet.")
+    elif differences := claim_differences(machine):
+        missing.append(f"{in_words(differences)} Put it right on the machine's page.")
     if not machine.is_reachable:
         missing.append("The machine's agent is offline.")
     return missing
@@ -23,7 +30,8 @@ def missing_for_activation(listing: Listing) -> list[str]:
 
 @transaction.atomic
 def activate_listing(*, listing: Listing, now: datetime) -> Listing:
-    """Offer it to buyers.
+    """Offer it to buyers. That of a machine which is too unreliable at present is suspended at once, and comes back by
+    itself.
 
     Raises:
         MachineError: it is archived, or something is missing (rules: What).
@@ -35,7 +43,10 @@ def activate_listing(*, listing: Listing, now: datetime) -> Listing:
         raise MachineError("An archived listing stays archived. Make a new one.")
     if missing := missing_for_activation(row):
         raise MachineError(" ".join(missing))
-    return _set(row, ListingStatus.ACTIVE, now)
+    _set(row, ListingStatus.ACTIVE, now)
+    if suspend(row.machine, now=now):
+        row.refresh_from_db(fields=["suspended_at", "suspended_because"])
+    return row
 
 
 @transaction.atomic
@@ -76,4 +87,5 @@ def _set(row: Listing, status: ListingStatus, now: datetime) -> Listing:
     if row.status != status:
         row.status, row.updated_at = status, now
         row.save(update_fields=["status", "updated_at"])
+        note_listed(machine_id=row.machine_id, now=now)
     return row

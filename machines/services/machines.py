@@ -10,7 +10,8 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.models import User
-from machines.models import GPUModel, Machine, MachineKind, Node
+from machines.models import Agent, GPUModel, Machine, MachineKind, Node
+from machines.services.busy import is_busy
 from machines.services.errors import MachineError
 
 MOST_NODES = 64
@@ -18,6 +19,11 @@ LONGEST_TURNAROUND = timedelta(days=1)
 
 #: What a benchmark was measured on: it stays as it is while an approved one rests on it.
 MEASURED = ("gpu", "gpu_model", "gpu_count", "gpu_memory_gb")
+
+IN_USE = (
+    "A booking runs on this machine, or its erasure is not shown yet: whoever let the buyer in ends it. "
+    "How it is handed over can be changed after that."
+)
 
 LOCKED = (
     "The verified benchmark was measured on these GPUs, so they stay as they are. "
@@ -78,6 +84,8 @@ def update_machine(*, machine: Machine, facts: Mapping[str, Any], nodes: Sequenc
     changed = [field for field, value in values.items() if getattr(row, field) != value]
     if row.verified_benchmark_id is not None and (locked := _measured(row, changed)):
         raise MachineError(LOCKED, field=locked[0])
+    if "access_kind" in changed and is_busy(row):
+        raise MachineError(IN_USE, field="access_kind")
     for field in changed:
         setattr(row, field, values[field])
     if changed:
@@ -103,7 +111,7 @@ def _complete(
     values = dict(facts)
     _check_turnaround(values.get("turnaround"))
     if kind == MachineKind.CLUSTER:
-        _check_nodes(nodes)
+        check_node_names(nodes)
         values |= sums(nodes)
     if not values.get("gpu_count"):
         if kind == MachineKind.SINGLE and (values.get("gpu") or values.get("gpu_model")):
@@ -135,7 +143,11 @@ def _check_turnaround(turnaround: timedelta | None) -> None:
         raise MachineError(f"The turnaround takes {least} to {most} minutes.", field="turnaround")
 
 
-def _check_nodes(nodes: Sequence[NodeFacts]) -> None:
+def check_node_names(nodes: Sequence[NodeFacts]) -> None:
+    """
+    Raises:
+        MachineError: there are none or too many, or two of them have one name.
+    """
     if not 1 <= len(nodes) <= MOST_NODES:
         raise MachineError(f"A cluster has 1 to {MOST_NODES} nodes; these are {len(nodes)}.", field="nodes")
     if twice := _twice(node.name for node in nodes):
@@ -150,8 +162,17 @@ def _twice(names: Iterable[str]) -> Collection[str]:
 
 
 def _write_nodes(machine: Machine, nodes: Sequence[NodeFacts]) -> None:
-    """Make the machine's nodes these, told apart by their names."""
+    """Make the machine's nodes these, told apart by their names.
+
+    Raises:
+        MachineError: a node that would go has an agent.
+    """
     before = {node.name: node for node in machine.nodes.all()}
+    gone = set(before) - {node.name for node in nodes}
+    held = Agent.objects.enrolled().filter(machine=machine, node__name__in=gone)
+    if names := ", ".join(held.order_by("node__name").values_list("node__name", flat=True)):
+        # It would be left without a server of its own.
+        raise MachineError(f"{names} has an agent. Revoke it before you take the node away.", field="nodes")
     machine.nodes.exclude(name__in=[node.name for node in nodes]).delete()
     for facts in nodes:
         values = {field: value for field, value in vars(facts).items() if field != "name"}

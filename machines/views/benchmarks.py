@@ -1,4 +1,4 @@
-"""Entering a benchmark that was run by hand."""
+"""Having a machine measured by its agent, and entering a benchmark that was run by hand."""
 
 from uuid import UUID
 
@@ -7,13 +7,15 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import AuthenticatedRequest
 from common.errors import MarketplaceError
 from machines.forms import BenchmarkForm
 from machines.loading import machine_of
+from machines.models import AccessKind
 from machines.services.benchmarks import physical_limits, record_benchmark
+from machines.services.measuring import ask_for_benchmark
 
 
 @login_required
@@ -21,6 +23,9 @@ from machines.services.benchmarks import physical_limits, record_benchmark
 def benchmark_create(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Enter a run. Nobody sees it as verified before an administrator has approved it."""
     machine = machine_of(request.user, pk)
+    if machine.access_kind != AccessKind.MANUAL:
+        messages.error(request, "This machine has an agent, which measures it and signs what it finds.")
+        return redirect("machine_agent", pk=machine.pk)
     form = BenchmarkForm(request.POST or None, machine=machine)
     if request.method == "POST" and form.is_valid():
         try:
@@ -38,3 +43,17 @@ def benchmark_create(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             return redirect("machine_detail", pk=machine.pk)
     context = {"machine": machine, "form": form, "limits": physical_limits(machine)}
     return render(request, "machines/benchmark_form.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_POST
+def machine_measure(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Have the agent measure the machine now."""
+    machine = machine_of(request.user, pk)
+    try:
+        ask_for_benchmark(machine=machine, by=request.user, now=timezone.now())
+    except MarketplaceError as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "The agent measures it now. That takes a few minutes; the agent’s page follows it.")
+    return redirect("machine_agent", pk=machine.pk)

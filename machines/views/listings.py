@@ -97,9 +97,15 @@ def _change(request: AuthenticatedRequest, pk: UUID, service: Callable[..., List
     """Let a service change a listing's state, and say what came of it on the machine's page."""
     listing = listing_of(request.user, pk)
     try:
-        service(listing=listing, now=timezone.now())
+        changed = service(listing=listing, now=timezone.now())
     except MarketplaceError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, words)
+        if changed.is_suspended:
+            words = (
+                f"It is on offer, but takes no new bookings yet. {changed.suspended_because} It comes back by itself."
+            )
+            messages.warning(request, words)
+        else:
+            messages.success(request, words)
     return redirect("machine_detail", pk=listing.machine_id)

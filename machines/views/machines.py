@@ -14,11 +14,14 @@ from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from accounts.services.roles import become_provider as take_on_provider
 from common.errors import MarketplaceError
+from machines import hardware
 from machines.forms import BaseNodeFormSet, MachineForm, NodeFormSet
 from machines.loading import machine_of
-from machines.models import Listing, Machine, MachineKind
+from machines.models import AccessKind, Listing, Machine, MachineKind
 from machines.services.benchmarks import physical_limits
+from machines.services.claims import claim_differences
 from machines.services.machines import MOST_NODES, add_machine, update_machine
+from machines.views.agents import edit_unread
 
 A_PAGE = 25
 ROWS = 4
@@ -68,9 +71,14 @@ def machine_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "steps": steps,
         "is_done": all(step["state"] == "done" for step in steps),
         "limits": physical_limits(machine),
+        "shown": _foremost(machine),
+        "passport": (passport := machine.passports.first()),
+        "groups": hardware.groups(passport.facts["nodes"]) if passport else [],
+        "differences": claim_differences(machine) if passport else [],
         "benchmarks": machine.benchmarks.all()[:RECENT],
         "bookings": bookings.order_by("-start")[:RECENT],
         "unwiped": bookings.awaiting_wipe().order_by("end"),
+        "usual_wipe": machine.bookings.usual_wipe(),
     }
     return render(request, "machines/machine_detail.html", context)
 
@@ -85,7 +93,9 @@ def _steps(user: User, machine: Machine | None) -> list[dict[str, str]]:
             machine is not None and machine.verified_benchmark_id is not None,
             "It is measured",
             "Have it measured",
-            "You enter a run, an administrator approves it.",
+            "You enter a run, an administrator approves it."
+            if machine is None or not AccessKind(machine.access_kind).is_automatic
+            else "The agent measures it, an administrator approves it.",
         ),
         (
             any(listing.is_active for listing in listings),
@@ -130,6 +140,8 @@ def machine_create(request: AuthenticatedRequest) -> HttpResponse:
 def machine_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Correct a machine's facts. Bookings already made stay as they are."""
     machine = machine_of(request.user, pk)
+    if machine.awaits_inventory:
+        return edit_unread(request, machine)
     form, nodes = _forms(request, machine)
     if request.method == "POST" and not _wants_rows(request) and _valid(form, nodes):
         try:

@@ -24,6 +24,7 @@ from machines.models import (
     BenchmarkStatus,
     CancellationTerms,
     GPUModel,
+    ListedPeriod,
     Listing,
     ListingStatus,
     Machine,
@@ -91,6 +92,11 @@ def _activate(created: dict[UUID, datetime], updated: dict[UUID, datetime]) -> N
         listing.created_at, listing.updated_at = created[listing.machine_id], updated[listing.machine_id]
         listing.status = ListingStatus.PAUSED if missing_for_activation(listing) else ListingStatus.ACTIVE
     Listing.objects.bulk_update(listings, ["status", "created_at", "updated_at"])
+    ListedPeriod.objects.bulk_create(
+        ListedPeriod(machine_id=listing.machine_id, began_at=listing.created_at)
+        for listing in listings
+        if listing.is_active
+    )
 
 
 def _machine(one: HostedMachine, provider: User, gpu: GPUModel) -> Machine:

@@ -70,6 +70,9 @@ class Serve:
                 {**os.environ, **settings, "MARKETPLACE_VAR": str(self.var), "PYTHONUNBUFFERED": "1"}, self.var
             )
             env.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
+            if self.wants_demo(env):
+                env.setdefault("MARKETPLACE_ALLOW_SIMULATED", "true")
+                env.setdefault("MARKETPLACE_ENROLLMENT_RATE", "10000/minute")  # the whole fleet comes at once
             try:
                 self.prepare(env)
                 return self.serve(parts, env)
@@ -85,9 +88,12 @@ class Serve:
     def prepare(self, env: dict[str, str]) -> None:
         log.info("Bringing the database and the static files up to date")
         command = [sys.executable, "-m", "marketplace.embedded.prepare"]
-        if env.get("MARKETPLACE_DEMO", "1") != "0" and not self.site_url.startswith("https:"):
+        if self.wants_demo(env):
             command.append("--demo")
         subprocess.run(command, check=True, cwd=ROOT, env=env)  # noqa: S603
+
+    def wants_demo(self, env: dict[str, str]) -> bool:
+        return env.get("MARKETPLACE_DEMO", "1") != "0" and not self.site_url.startswith("https:")
 
     def serve(self, parts: Parts, env: dict[str, str]) -> int:
         """Run the web server, the worker and beat until one of them ends or a signal comes."""
@@ -120,7 +126,10 @@ class Serve:
         if env.get("WEB_ACCESS_LOG", "0") != "0":
             web += ["--access-logfile", "-"]
         worker = [*celery, "worker", "--pool", "prefork", "--loglevel", "INFO", "--without-gossip", "--without-mingle"]
-        return {
+        fleet = {}
+        if self.wants_demo(env) and env.get("MARKETPLACE_FLEET", "1") != "0" and has_demo_people(env["DATABASE_URL"]):
+            fleet["fleet"] = [sys.executable, "manage.py", "demo_fleet", "--url", self.here]
+        return fleet | {
             "web": web,
             "worker": [*worker, "--queues", "celery", "--concurrency", "1", "--hostname", "sweeps@%h"],
             "outside": [*worker, "--queues", "outside", "--concurrency", "2", "--hostname", "outside@%h"],

@@ -128,6 +128,15 @@ addEventListener("pageshow", (event) => { if (event.persisted) rest(); });
 
 document.addEventListener("htmx:load", (event) => reveal(event.target));
 
+/* A part that asks for itself again keeps open what its reader has opened. */
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const opened = [...event.target.querySelectorAll("details[id][open]")].map((details) => details.id);
+  if (!opened.length) return;
+  document.addEventListener("htmx:afterSettle", () => {
+    for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
+  }, { once: true });
+});
+
 tellTimeZone();
 reveal(document);
 tick();

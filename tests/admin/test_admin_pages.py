@@ -3,13 +3,26 @@
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.models import OutgoingMail, SSHKey
 from billing.models import Payment, Refund, RefundReason, StripeCustomer, WebhookEvent
-from bookings.models import Access, Booking, BookingEvent, DataWipe
+from bookings.models import Access, Booking, BookingEvent, DataWipe, ErasureCertificate, WipeEvidence
 from common.ids import uuid7
-from machines.models import Benchmark, GPUModel, Machine, Node
-from tests.people import make_machine
+from machines.models import (
+    Benchmark,
+    Challenge,
+    EnrollmentCode,
+    GPUModel,
+    HardwarePassport,
+    Machine,
+    Node,
+    Refusal,
+    Report,
+)  # fmt: skip
+from machines.services.work import ask_for
+from tests.agents import erase, make_agent, make_agent_over
+from tests.people import DAY, HOUR, make_listing, make_machine
 
 OURS = sorted(
     (
@@ -20,7 +33,10 @@ OURS = sorted(
     key=lambda model: model._meta.label,
 )
 NAMES = [model._meta.label for model in OURS]
-UNTOUCHABLE = [Booking, BookingEvent, DataWipe, Access, WebhookEvent, Payment, Refund, StripeCustomer, Benchmark]
+UNTOUCHABLE = [
+    Booking, BookingEvent, DataWipe, WipeEvidence, ErasureCertificate, Access, WebhookEvent, Payment, Refund,
+    StripeCustomer, Benchmark, Report, HardwarePassport, Refusal, Challenge, EnrollmentCode,
+]  # fmt: skip
 
 
 def address(model, page, *args):
@@ -40,6 +56,28 @@ def one_more_of_each(listing, number):
     Payment.objects.filter(status="paid").first().refunds.create(
         amount="0.01", currency="EUR", reason=RefundReason.PAID_TWICE
     )
+    now = timezone.now()
+    erased = make_listing(make_machine(provider, f"erased-{number}"))
+    agent = make_agent(erased.machine)
+    make_agent_over(erased, Booking.objects.first().buyer, agent, end=now - DAY)
+    erase(agent, now=now - HOUR)
+    EnrollmentCode.objects.create(
+        machine=machine, code_hash=f"{number:064}", made_by=provider, expires_at=now, agent=agent.row
+    )
+    HardwarePassport.objects.create(machine=machine, version=1, facts={}, sha256="0" * 64)
+    Refusal.objects.create(agent=agent.row, code=Refusal.Code.BAD_TIME, detail="Signed 600 s ago.")
+    Report.objects.create(
+        agent=agent.row,
+        work=agent.row.work.first(),
+        kind="report",
+        sequence=1,
+        sent_at=now,
+        message="{}",
+        signature="x",
+    )
+    challenge = Challenge.objects.create(provider=provider, made_by=provider)
+    ask_for(agent=agent.row, kind="benchmark", key=f"benchmark:{number}",
+            payload={"challenge": str(challenge.pk), "benchmark": str(uuid7())}, now=now)  # fmt: skip
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from bookings.search import Search, bookable, priced, rows, search
 from bookings.views.browse import horizon_of
 from common.ids import uuid7
 from machines import pricing
-from machines.models import GPUModel, Listing, ListingQuerySet, ListingStatus, Machine
+from machines.models import AccessKind, AgentStatus, GPUModel, Listing, ListingQuerySet, ListingStatus, Machine
 from tests.people import DAY, HOUR, make_benchmark, make_hold, make_listing, make_machine, make_over, make_paid
 
 MINUTE = timedelta(minutes=1)
@@ -238,6 +238,15 @@ def test_a_machine_in_quarantine_is_offered_only_as_soon_as_it_can_be_booked(lis
     (row,) = rows(result, result.listings.with_machine(), horizon_of(result))
     assert row.start is not None
     assert row.start >= now + turnaround
+
+
+def test_a_machine_whose_agent_is_silent_is_not_offered_for_just_now(listing, now):
+    Machine.objects.update(access_kind=AccessKind.AGENT, provider_agent_status=AgentStatus.OFFLINE)
+    soon, later = now.replace(second=0) + 5 * MINUTE, now.replace(second=0) + 17 * MINUTE
+    assert names(now, start=at(soon), end=at(soon + 2 * HOUR)) == []
+    assert names(now, start=at(later), end=at(later + 2 * HOUR)) == [listing.machine.name]
+    Machine.objects.update(provider_agent_status=AgentStatus.ONLINE)
+    assert names(now, start=at(soon), end=at(soon + 2 * HOUR)) == [listing.machine.name]
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,15 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from machines import agent_urls
+from machines.models import Refusal
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
+AGENT = (ROOT / "docs" / "agent.md").read_text()
+PROTOCOL = (ROOT / "docs" / "agent-protocol.md").read_text()
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
 
 #: Made by running it.
@@ -66,6 +71,64 @@ def test_what_the_commands_read_is_documented():
     )
     assert "PORT" in named
     assert [name for name in sorted(named) if f"`{name}`" not in OPERATIONS] == []
+
+
+def storage_variables() -> set[str]:
+    storage = (ROOT / "marketplace" / "storage.py").read_text()
+    return set(re.findall(r'env\.\w+\("([A-Z][A-Z0-9_]*)"', storage))
+
+
+def test_every_setting_of_the_storage_is_documented():
+    assert "STORAGE_BUCKET" in storage_variables()
+    assert [name for name in sorted(storage_variables()) if f"`{name}`" not in OPERATIONS] == []
+
+
+def test_the_protocol_names_every_address_that_agents_call():
+    routes = [str(url.pattern).replace("<uuid:pk>", "<id>") for url in agent_urls.urlpatterns]
+    headings = "\n".join(re.findall(r"^## (.*)$", PROTOCOL, re.MULTILINE))
+    assert "v1/work/<id>/ack" in routes
+    assert [route for route in routes if f" /agent/{route}" not in headings] == []
+
+
+def test_the_protocol_names_every_reason_to_refuse():
+    assert "implausible" in Refusal.Code.values
+    assert [code for code in Refusal.Code.values if f"| `{code}` |" not in PROTOCOL] == []
+
+
+def test_every_code_that_an_agent_is_answered_is_in_the_protocol():
+    sources = [path for room in ("machines", "bookings") for path in (ROOT / room).rglob("*.py")]
+    pattern = r'(?:AgentRefused|_refusal)\(\s*"(\w+)"'
+    codes = {code for path in sources for code in re.findall(pattern, path.read_text())}
+    assert {"away", "too_late", "bad_code"} <= codes
+    assert [code for code in sorted(codes) if f"| `{code}` |" not in PROTOCOL] == []
+
+
+def test_the_page_about_the_agent_lists_every_module_with_about_its_length():
+    rows = re.findall(r"^\| (`agent/.*?) \| (\d+) \|", AGENT, re.MULTILINE)
+    stated = {tuple(re.findall(r"`(.*?)`", names)): int(lines) for names, lines in rows}
+    named = [name for names in stated for name in names]
+    modules = [path.relative_to(ROOT).as_posix() for path in (ROOT / "agent").rglob("*.py")]
+    assert sorted(named) == sorted(modules)
+    for names, lines in stated.items():
+        actual = sum(len((ROOT / name).read_text().splitlines()) for name in names)
+        assert abs(lines - actual) <= max(30, actual // 4), f"{names} has {actual} lines"
+
+
+def test_the_page_about_the_agent_names_every_command_of_its():
+    cli = (ROOT / "agent" / "cli.py").read_text()
+    commands = re.findall(r'add_parser\("([\w-]+)"', cli)
+    options = re.findall(r'add_argument\(\s*"(--[\w-]+)"', cli)
+    assert "self-test" in commands
+    assert "--ca-file" in options
+    assert [word for word in commands if f"| `{word}` |" not in AGENT] == []
+    assert [word for word in options if not re.search(rf"`{word}\b", AGENT) and word != "--version"] == []
+
+
+def test_the_page_about_the_agent_names_every_program_that_it_runs():
+    sources = "\n".join(path.read_text() for path in (ROOT / "agent").rglob("*.py"))
+    programs = set(re.findall(r'\brun\w*\(\s*\[\s*"([a-z][\w-]+)"', sources)) | {"podman", "umount", "pkill"}
+    assert {"useradd", "ssh-keygen", "fstrim"} <= programs
+    assert [name for name in sorted(programs) if not re.search(rf"`{name}\b", AGENT)] == []
 
 
 def test_the_diagram_is_the_table_of_transitions():

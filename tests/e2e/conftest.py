@@ -88,6 +88,15 @@ class Site:
             booking_id,
         )
 
+    def begin_now(self, booking_id: str, *, minutes: int) -> None:
+        """Let the booking have begun with this minute, and last so many. The machine is free again at its end."""
+        self.sql(
+            "UPDATE bookings SET start_timestamp = date_trunc('minute', now()),"
+            " end_timestamp = date_trunc('minute', now()) + %s * interval '1 minute',"
+            " blocked_until = date_trunc('minute', now()) + %s * interval '1 minute' WHERE booking_id = %s",
+            minutes, minutes, booking_id,
+        )  # fmt: skip
+
     def mails(self, to: str) -> list[Mail]:
         """What has been sent to an address, oldest first."""
         found = []

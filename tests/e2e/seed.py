@@ -6,7 +6,7 @@ Prints what the tests have to know as JSON: the machines' listings by name, book
 import json
 import os
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
 
 import django
@@ -20,9 +20,18 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from accounts.models import Role, User  # noqa: E402
+from accounts.models import Role, SSHKey, User  # noqa: E402
 from accounts.services.ssh_keys import add_key  # noqa: E402
-from machines.models import GPUModel, Listing, ListingStatus  # noqa: E402
+from bookings.models import Booking  # noqa: E402
+from machines.models import GPUModel, Listing, ListingStatus, Machine, Outage, ReliabilityDebit  # noqa: E402
+from machines.services.passports import take_inventory  # noqa: E402
+from machines.services.reliability import charge, recompute  # noqa: E402
+from tests import handing_over  # noqa: E402
+from tests.agents import erase, make_agent, make_agent_over, take, wipe_of  # noqa: E402
+from tests.machines.agents import make_agent as enrolled  # noqa: E402
+from tests.machines.agents import make_unread  # noqa: E402
+from tests.machines.inventories import gpus, inventory  # noqa: E402
+from tests.machines.measured import closed, give_agent, listed, silent  # noqa: E402
 from tests.people import (  # noqa: E402
     DAY,
     HOUR,
@@ -58,6 +67,18 @@ def session_of(user: User) -> str:
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.create()
     return session.session_key
+
+
+def not_as_booked(listing: Listing, buyer: User, *, now: datetime) -> Booking:
+    """Handed over by its agent twelve minutes late, with a GPU missing, and silent for a while since."""
+    SSHKey.objects.filter(user=buyer).update(created_at=now - 30 * DAY)
+    agent = handing_over.with_agent(handing_over.automatic(listing.machine), status="offline")
+    take_inventory(agent=agent.row, inventory=handing_over.inventory(), now=now - DAY)
+    booking = handing_over.begin(listing, buyer, start=now - 2 * HOUR)
+    handing_over.hand_over(agent, now=booking.start + timedelta(minutes=12), inventory=handing_over.without_a_gpu())
+    gap = booking.start + HOUR
+    Outage.objects.create(machine=listing.machine, agent=agent.row, began_at=gap, ended_at=gap + HOUR / 2)
+    return booking
 
 
 def main() -> None:
@@ -96,11 +117,26 @@ def make() -> dict[str, dict[str, str]]:
     make_listing(make_machine(provider, "new-1"), status=ListingStatus.PAUSED)  # waits for its first benchmark
     busy = offer("busy-1", description="Two sockets, four NVMe disks.\nNo swap.")
     second, third, fourth = (offer(f"busy-{n}", cancellation_terms="flexible") for n in (2, 3, 4))
+    measured = offer("measured-1", status=ListingStatus.PAUSED)
+    give_a_past(measured.machine, now=now)
+    read = offer("read-1")
+    half_read = let_agents_read(read.machine, now=now)
     completed = make_over(busy, buyer, end=now - 2 * DAY)
     record_wipe(completed, now=now - 2 * DAY + HOUR)
     over = make_over(second, buyer, end=now - timedelta(minutes=10))
     record_wipe(over, now=now, methods=["session_termination", "ssh_key_removal"])
+    signed, failing = offer("signed-1"), offer("failing-1")
+    agent = make_agent(signed.machine, status="offline")
+    signed_for = make_agent_over(signed, buyer, agent, end=now - timedelta(minutes=41))
+    erase(agent, now=now - timedelta(minutes=3))
+    agent = make_agent(failing.machine, status="offline")
+    not_erased = make_agent_over(failing, buyer, agent, end=now - timedelta(minutes=10))
+    wipe = wipe_of(agent, now=now)
+    take(wipe, agent.failing(wipe, "home_directory_purge", now=now), now=now, status="failed", error="Disk full.")
     bookings = {
+        "mismatched": not_as_booked(offer("changed-1"), buyer, now=now),
+        "signed": signed_for,
+        "not_erased": not_erased,
         "completed": completed,
         "over": over,
         "running": make_running(busy, buyer, start=now - HOUR),
@@ -110,11 +146,51 @@ def make() -> dict[str, dict[str, str]]:
     }
     people = [administrator, provider, newcomer, buyer, *buyers]
     return {
-        "listings": {listing.machine.name: str(listing.pk) for listing in (*free, busy, second, third, fourth)},
-        "machines": {listing.machine.name: str(listing.machine_id) for listing in (*free, busy, second)},
+        "listings": {
+            listing.machine.name: str(listing.pk) for listing in (*free, busy, second, third, fourth, measured, read)
+        },
+        "certificates": {"signed": str(signed_for.certificate.pk)},
+        "machines": {
+            **{listing.machine.name: str(listing.machine_id) for listing in (*free, busy, second, measured, read)},
+            "half-read-1": str(half_read.pk),
+        },
         "bookings": {state: str(booking.pk) for state, booking in bookings.items()},
         "sessions": {user.email.partition("@")[0]: session_of(user) for user in people},
     }
+
+
+def let_agents_read(machine: Machine, *, now: datetime) -> Machine:
+    """One machine with a passport of two versions, and a cluster, which is returned, of which one node was read."""
+    checks = [
+        {"id": "ssh.port", "title": "sshd answers on its port", "actual": "22: open", "required": "open",
+         "status": "pass", "why": "Buyers come in over it.", "remedy": ""},
+        {"id": "tools.fio", "title": "fio is installed", "actual": "not found", "required": "installed",
+         "status": "warn", "why": "It measures the disks.", "remedy": "apt-get install fio"},
+        {"id": "disk.free", "title": "Room for buyers' files", "actual": "3 GB on /home", "required": "10 GB",
+         "status": "fail", "why": "Buyers bring data.", "remedy": "Free space on /home."},
+    ]  # fmt: skip
+    agent = enrolled(machine, now=now, self_test=checks, self_test_at=now, last_heartbeat_at=now)
+    take_inventory(agent=agent, inventory=inventory(), now=now - DAY)
+    take_inventory(agent=agent, inventory=inventory(gpus=gpus(7), host_keys=[]), now=now)
+    cluster = make_unread(machine.provider, "node-1", "node-2", "node-3", name="half-read-1")
+    for node in cluster.nodes.all()[:1]:
+        agent = enrolled(cluster, now=now, node=node, self_test=checks[:1], self_test_at=now)
+        take_inventory(agent=agent, inventory=inventory(), now=now)
+    return cluster
+
+
+def give_a_past(machine: Machine, *, now: datetime) -> None:
+    """Measured for 40 days, with outages and maintenance, and more of that to come."""
+    agent = give_agent(machine, since=now - 40 * DAY)
+    listed(machine, now - 40 * DAY, now - 12 * DAY)
+    listed(machine, now - 10 * DAY)
+    silent(agent, now - 20 * DAY, 43)
+    silent(agent, now - 6 * DAY, 7)
+    closed(machine, now - 8 * DAY, 240)
+    closed(machine, now + 8 * DAY, 240, note="New fans for all GPUs.")
+    reason = ReliabilityDebit.Reason.CANCELLATION
+    charge(machine=machine, reason=reason, key=f"cancellation:{machine.pk}", minutes=720, now=now - 3 * DAY)
+    recompute(machine, now=now)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-te
 #: A colour that is on its way from light to dark has any contrast.
 SETTLED = "Promise.all(document.getAnimations().map(animation => animation.finished)).then(() => {})"
 
-#: Who looks, at what. Of the world that the seed made: {listing}, {machine}, and a booking by its state.
+#: Who looks, at what. Of the world that the seed made: {listing}, {machine}, {measured} (with an agent's past), and a booking by its state.
 PAGES = {
     "home": ("", "/"),
     "browse": ("", "/listings/"),
@@ -28,6 +28,7 @@ PAGES = {
     "browse a window": ("buyer", "/listings/?days=2&within=7"),
     "listing": ("", "/listings/{listing}/"),
     "listing signed in": ("buyer", "/listings/{listing}/"),
+    "reliability": ("", "/listings/{measured}/reliability/"),
     "how it works": ("", "/how-it-works/"),
     "sign in": ("", "/accounts/login/"),
     "sign up": ("", "/accounts/signup/"),
@@ -43,6 +44,13 @@ PAGES = {
     "booking completed": ("buyer", "/bookings/{completed}/"),
     "booking paid, provider": ("provider", "/bookings/{paid}/"),
     "booking completed, administrator": ("administrator", "/bookings/{completed}/"),
+    "booking not as booked": ("buyer", "/bookings/{mismatched}/"),
+    "booking not as booked, provider": ("provider", "/bookings/{mismatched}/"),
+    "leave": ("buyer", "/bookings/{mismatched}/leave/"),
+    "booking erased by its agent": ("buyer", "/bookings/{signed}/"),
+    "booking not erased, provider": ("provider", "/bookings/{not_erased}/"),
+    "certificate of erasure": ("", "/erasure/{certificate}/"),
+    "certificate of erasure lookup": ("", "/erasure/"),
     "pay": ("buyer", "/bookings/{held}/pay/"),
     "cancel": ("buyer", "/bookings/{paid}/cancel/"),
     "payments": ("buyer", "/billing/payments/"),
@@ -54,8 +62,23 @@ PAGES = {
     "machines": ("provider", "/machines/"),
     "machines none": ("newcomer", "/machines/"),
     "machine": ("provider", "/machines/{machine}/"),
+    "machine add": ("provider", "/machines/add/"),
+    "machine add cluster": ("provider", "/machines/add/?kind=cluster"),
+    "machine agent": ("provider", "/machines/{machine}/agent/"),
+    "machine agent enrolled": ("provider", "/machines/{read}/agent/"),
+    "machine agent of a cluster": ("provider", "/machines/{half_read}/agent/"),
+    "machine read": ("provider", "/machines/{read}/"),
+    "machine passport": ("provider", "/machines/{read}/passport/"),
+    "machine passport none": ("provider", "/machines/{machine}/passport/"),
+    "listing with a passport": ("", "/listings/{read_listing}/"),
     "machine new": ("provider", "/machines/new/?kind=cluster"),
     "machine edit": ("provider", "/machines/{machine}/edit/"),
+    "machine health": ("provider", "/machines/{measured_machine}/health/"),
+    "machine health, a month": ("provider", "/machines/{measured_machine}/health/?span=month"),
+    "machine health none": ("provider", "/machines/{machine}/health/"),
+    "notifications": ("provider", "/accounts/notifications/"),
+    "notifications none": ("newcomer", "/accounts/notifications/"),
+    "machine maintenance": ("provider", "/machines/{measured_machine}/maintenance/"),
     "machine calendar": ("provider", "/machines/{machine}/calendar/"),
     "benchmark new": ("provider", "/machines/{machine}/benchmarks/new/"),
     "listing edit": ("provider", "/machines/listings/{listing}/edit/"),
@@ -72,8 +95,14 @@ def opened(site: Site, browse: Opens, name: str) -> Page:
     page = browse(who)
     words = {
         **site.world["bookings"],
+        "certificate": site.world["certificates"]["signed"],
         "listing": site.world["listings"]["busy-1"],
         "machine": site.world["machines"]["busy-1"],
+        "read": site.world["machines"]["read-1"],
+        "half_read": site.world["machines"]["half-read-1"],
+        "read_listing": site.world["listings"]["read-1"],
+        "measured": site.world["listings"]["measured-1"],
+        "measured_machine": site.world["machines"]["measured-1"],
     }
     answer = page.goto(path.format(**words))
     assert answer.status == 200

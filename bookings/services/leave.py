@@ -1,0 +1,76 @@
+"""Leaving a machine that is not as booked, with a full refund (rules: What)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import User
+from bookings import events, mails
+from bookings.availability import MINUTE, whole_minute
+from bookings.errors import BookingError, NotYours
+from bookings.models import Booking
+from bookings.services.cancel import cancel_not_as_booked
+from bookings.services.history import note
+from bookings.services.locks import locked
+from bookings.services.mismatch import Difference, differences_by_now
+from common.formats import money
+
+
+def differences(booking: Booking) -> list[Difference]:
+    """What lets the buyer leave: what was found at hand-over or, before the start, what is known by now."""
+    return booking.mismatch or (differences_by_now(booking) if booking.is_confirmed else [])
+
+
+def can_leave(booking: Booking, *, now: datetime) -> bool:
+    """Whether :func:`leave_mismatched` would do it."""
+    is_inside = booking.is_active and booking.wipe_opened_at is None and booking.end > now
+    return (booking.is_confirmed or is_inside) and booking.settled_at is None and bool(differences(booking))
+
+
+@transaction.atomic
+def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
+    """Leave a machine that is not as booked: everything comes back. Leaving twice is quiet.
+
+    Before the start the booking is canceled. One that runs ends at the next whole minute; the ordinary sweep ends the
+    access then and has the machine erased.
+
+    Raises:
+        NotYours: the person is not its buyer.
+        BookingError: the machine is as booked, or the booking is over.
+    """
+    booking = locked(booking_id)
+    if booking.buyer_id != by.pk:
+        raise NotYours("This booking is not yours.")
+    if booking.left_at is not None:
+        return booking
+    if not can_leave(booking, now=now):
+        raise BookingError(
+            "This booking is over, or the machine is as it was booked: it cannot be left with a full refund."
+        )
+    if booking.is_confirmed:
+        booking.mismatch, booking.left_at = differences(booking), now
+        booking.save(update_fields=["mismatch", "left_at"])
+        cancel_not_as_booked(booking, by=by, now=now)
+        return booking
+    _end_now(booking, now=now)
+    note(booking, "Left: the machine is not as booked", now=now, by=by, detail=f"{_price(booking)} comes back.")
+    events.booking_time_lost.send(
+        Booking, booking=booking, amount=booking.price_total, reason="not_as_booked", by=by, now=now
+    )
+    mails.left(booking)
+    return booking
+
+
+def _end_now(booking: Booking, *, now: datetime) -> None:
+    turnaround = booking.blocked_until - booking.end
+    # At least a minute: no booking is shorter.
+    booking.end = min(booking.end, max(whole_minute(now), booking.start + MINUTE))
+    booking.blocked_until = booking.end + turnaround
+    booking.left_at = booking.settled_at = now
+    booking.lost_amount = booking.price_total
+    booking.save(update_fields=["end", "blocked_until", "left_at", "settled_at", "lost_amount"])
+
+
+def _price(booking: Booking) -> str:
+    return money(booking.price_total, booking.currency)

@@ -1,0 +1,88 @@
+"""Files that belong to rows: when the transaction takes its rows back, the files go too."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from common.errors import MarketplaceError
+
+log = logging.getLogger(__name__)
+
+_stored: ContextVar[list[str] | None] = ContextVar("stored", default=None)
+
+
+class StorageAway(MarketplaceError):
+    """The storage of files cannot be reached. It may well be back in a moment."""
+
+
+class FileMissing(MarketplaceError):
+    """The storage answers, and the file is not in it."""
+
+
+@contextmanager
+def kept_with_rows() -> Iterator[None]:
+    """Whatever is stored within is deleted again if it ends with an exception.
+
+    Goes *around* the transaction, so that a commit that fails counts. One inside another leaves the last word to the
+    outer one.
+    """
+    outer = _stored.get()
+    mine: list[str] = []
+    token = _stored.set(mine)
+    try:
+        yield
+    except BaseException:
+        for name in mine:
+            _delete(name)
+        raise
+    finally:
+        _stored.reset(token)
+    if outer is not None:
+        outer.extend(mine)
+
+
+def store(name: str, data: bytes) -> str:
+    """Store ``data`` and return the name that the storage gave it. To be called inside :func:`kept_with_rows`.
+
+    Raises:
+        StorageAway: it could not be stored.
+    """
+    stored = _stored.get()
+    if stored is None:
+        raise RuntimeError("A file is stored inside kept_with_rows(), so that it does not outlive its row.")
+    try:
+        name = default_storage.save(name, ContentFile(data))
+    except Exception as error:  # each storage has errors of its own
+        log.warning("%s could not be stored: %r", name, error)
+        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+    stored.append(name)
+    return name
+
+
+def read(name: str | None) -> bytes:
+    """
+    Raises:
+        FileMissing: there is no such file.
+        StorageAway: it cannot be read at the moment.
+    """
+    if not name:
+        raise FileMissing("There is no such file.")
+    try:
+        with default_storage.open(name) as file:
+            return bytes(file.read())
+    except FileNotFoundError as error:
+        raise FileMissing(f"{name} is not in the storage.") from error
+    except Exception as error:  # each storage has errors of its own
+        log.warning("%s could not be read: %r", name, error)
+        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+
+
+def _delete(name: str) -> None:
+    try:
+        default_storage.delete(name)
+    except Exception:
+        log.exception("%s was stored for a row that was not written, and could not be deleted", name)

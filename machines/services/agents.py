@@ -1,0 +1,67 @@
+"""What a provider does with the agents of a machine: asking them to look again, and no longer believing one."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from accounts.models import User
+from machines.models import Agent, AgentStatus, Machine, Work, WorkKind, WorkState
+from machines.services.busy import is_busy
+from machines.services.errors import MachineError
+from machines.services.work import ask_for
+
+MOST_REASON = 200
+
+
+@transaction.atomic
+def revoke_agent(*, agent: Agent, by: User, now: datetime, reason: str) -> Agent:
+    """Believe nothing more that it says, and ask it for nothing more. The machine is offline. Twice is quiet.
+
+    Only an administrator may do so while a buyer's data may be on the machine: nobody else could erase it then.
+
+    Raises:
+        MachineError: a booking runs on the machine, or the erasure after one is not shown yet.
+    """
+    machine = Machine.objects.select_for_update(no_key=True).get(pk=agent.machine_id)
+    row = Agent.objects.select_for_update(of=("self",)).get(pk=agent.pk)
+    if row.revoked_at is not None:
+        return row
+    if is_busy(machine) and not by.is_platform_administrator:
+        raise MachineError(
+            "A booking runs on this machine, or the erasure after one is not shown yet. "
+            "Only the agent can show it, so it stays until then."
+        )
+    row.revoked_at, row.revoked_by, row.revoked_because = now, by, reason.strip()[:MOST_REASON]
+    row.status = AgentStatus.OFFLINE
+    row.save(update_fields=["revoked_at", "revoked_by", "revoked_because", "status"])
+    Work.objects.open().filter(agent=row).update(state=WorkState.CANCELED, finished_at=now, lease_until=None)
+    if machine.provider_agent_status != AgentStatus.OFFLINE:
+        machine.provider_agent_status = AgentStatus.OFFLINE
+        machine.save(update_fields=["provider_agent_status", "updated_at"])
+    return row
+
+
+@transaction.atomic
+def ask_for_inventory(*, machine: Machine, by: User, now: datetime) -> list[Work]:
+    """Have every agent of a machine look at its hardware again. Asking while one is at it changes nothing.
+
+    Raises:
+        MachineError: the machine has no agent.
+    """
+    machine = Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
+    agents = list(Agent.objects.enrolled().filter(machine=machine))
+    if not agents:
+        raise MachineError("This machine has no agent yet.")
+    asked = Work.objects.open().filter(agent__in=agents, kind=WorkKind.INVENTORY).values_list("agent_id", flat=True)
+    return [
+        ask_for(
+            agent=agent,
+            kind=WorkKind.INVENTORY,
+            key=f"inventory:{agent.pk}:{now:%Y%m%dT%H%M%S%f}",
+            payload={},
+            now=now,
+            by=by,
+        )
+        for agent in agents
+        if agent.pk not in set(asked)
+    ]

@@ -1,0 +1,95 @@
+"""Machines that are not reliable enough take no new bookings until they are again. Bookings already made go on."""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+
+from accounts.outbox import write_mail
+from accounts.services.notifications import notify
+from common.formats import percent
+from machines.models import AccessKind, Listing, ListingStatus, Machine
+from machines.services.reliability import is_enough
+
+#: How ``suspended_because`` begins where it was reliability: nothing else is lifted here.
+BECAUSE = "Reliability below"
+
+
+def _is_measured(relation: str = "") -> Q:
+    return ~Q(**{f"{relation}access_kind": AccessKind.MANUAL})
+
+
+def _is_low(relation: str = "") -> Q:
+    return _is_measured(relation) & Q(**{f"{relation}reliability__lt": settings.MARKETPLACE_LEAST_RELIABILITY})
+
+
+def suspend_and_lift(*, now: datetime) -> int:
+    """Suspend what has become too unreliable, lift what has recovered. Returns how many machines changed."""
+    to_suspend = Listing.objects.active().filter(_is_low("machine__"))
+    to_lift = Listing.objects.filter(~_is_low("machine__"), suspended_because__startswith=BECAUSE)
+    machines = {*to_suspend.values_list("machine", flat=True), *to_lift.values_list("machine", flat=True)}
+    return sum(follow(machine_id=pk, now=now) for pk in sorted(machines))
+
+
+@transaction.atomic
+def follow(*, machine_id: UUID, now: datetime) -> bool:
+    """Make the machine's listings follow its figure, and tell its provider. Returns whether anything changed."""
+    machine = Machine.objects.select_for_update(of=("self",), no_key=True).select_related("provider").get(pk=machine_id)
+    if _has_to_go(machine):
+        if not suspend(machine, now=now):
+            return False
+        _tell(
+            machine,
+            f"Suspended: {machine.name}",
+            f"{machine.name} was reliable for {percent(machine.reliability)} of the last "
+            f"{settings.MARKETPLACE_RELIABILITY_DAYS} days. Below {percent(settings.MARKETPLACE_LEAST_RELIABILITY)} it takes "
+            "no new bookings.",
+            "Bookings already made go on. It comes back by itself as soon as the figure is high enough again.",
+            tone="warn",
+            now=now,
+        )
+        return True
+    suspended = machine.listings.filter(suspended_because__startswith=BECAUSE)
+    was_on_offer = suspended.filter(status=ListingStatus.ACTIVE).exists()
+    if not suspended.update(suspended_at=None, suspended_because="", updated_at=now):
+        return False
+    if was_on_offer:
+        _tell(
+            machine,
+            f"On offer again: {machine.name}",
+            f"{machine.name} is reliable enough again and takes new bookings.",
+            tone="good",
+            now=now,
+        )
+    return True
+
+
+def suspend(machine: Machine, *, now: datetime) -> int:
+    """Suspend those of its listings that are on offer, if the machine is too unreliable. Returns how many were.
+
+    The caller holds the machine's lock.
+    """
+    if not _has_to_go(machine):
+        return 0
+    because = f"{BECAUSE} {percent(settings.MARKETPLACE_LEAST_RELIABILITY)} over the last "
+    because += f"{settings.MARKETPLACE_RELIABILITY_DAYS} days."
+    return (
+        Listing.objects.active()
+        .filter(machine=machine)
+        .update(suspended_at=now, suspended_because=because, updated_at=now)
+    )
+
+
+def _has_to_go(machine: Machine) -> bool:
+    return AccessKind(machine.access_kind).is_automatic and not is_enough(machine.reliability)
+
+
+def _tell(machine: Machine, subject: str, *paragraphs: str, tone: str, now: datetime) -> None:
+    key = f"reliability:{machine.pk}:{now:%Y%m%d%H%M%S}"
+    page = f"/machines/{machine.pk}/"
+    write_mail(
+        user=machine.provider, key=key, subject=subject, paragraphs=paragraphs, action=("Open the machine", page)
+    )
+    notify(user=machine.provider, key=key, title=subject, text=paragraphs[0], link=page, tone=tone)

@@ -1,0 +1,1 @@
+"""A fleet of simulated servers: they speak the agents' real protocol over HTTP, and say that they are simulated."""
