@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Callable
 
@@ -61,8 +62,11 @@ def run(context: Context, entry: Entry) -> dict[str, Any]:
     return measure(entry.payload, context)
 
 
-def measure(payload: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Measure what ``payload["values"]`` names; the protocol's result. Takes about ``payload["seconds"]``."""
+def measure(payload: dict[str, Any], context: Context | None) -> dict[str, Any]:
+    """Measure what ``payload["values"]`` names; the protocol's result. Takes about ``payload["seconds"]``.
+
+    Without a context (by hand, before the enrolment) there is no marketplace to measure the line against.
+    """
     seconds = float(payload.get("seconds") or SECONDS)
     parts: dict[str, tuple[tuple[str, ...], Callable[[], Part]]] = {
         "gpu": (GPU, lambda: measure_gpu(payload, _within(seconds / 8, 1, 10))),
@@ -81,7 +85,7 @@ def measure(payload: dict[str, Any], context: Context) -> dict[str, Any]:
         "details": {name: part.details for name, part in done.items()},
         "raw": {name: "\n".join(part.raw)[-LONGEST_OUTPUT:] for name, part in done.items()},
         "seed": payload["seed"],
-        "collected_at": stamp(context.now()),
+        "collected_at": stamp(context.now() if context else datetime.now(timezone.utc)),
         "tools": {tool: version for part in done.values() for tool, version in part.tools.items()},
     }
 
@@ -219,6 +223,8 @@ def _clear(mount: Path) -> None:
     """Remove what a benchmark left that was killed."""
     for old in mount.glob(f"{FOLDER}*"):
         # No more than what it makes: where anybody may write, somebody may have given another's folder this name.
+        if old.is_symlink():
+            continue
         with suppress(OSError):
             (old / "file").unlink(missing_ok=True)
             old.rmdir()
@@ -227,7 +233,7 @@ def _clear(mount: Path) -> None:
 # Network ---------------------------------------------------------------------------------------------
 
 
-def measure_network(payload: dict[str, Any], context: Context, seconds: float) -> Part:
+def measure_network(payload: dict[str, Any], context: Context | None, seconds: float) -> Part:
     """The slower of the two directions, in Gbit/s: with iperf3 where the marketplace has a server for it, else over HTTPS."""
     part = Part()
     target = payload.get("iperf3")
@@ -236,7 +242,11 @@ def measure_network(payload: dict[str, Any], context: Context, seconds: float) -
         _iperf3(part, target, seconds)
     elif target:
         part.details["iperf3_error"] = "iperf3 is not installed."
-    if not part.values:
+    if not part.values and context is None:
+        part.reasons["network_bandwidth_gbps"] = (
+            "This machine is not enrolled: there is no marketplace to measure against."
+        )
+    elif not part.values and context is not None:
         _over_https(part, payload, context, seconds)
     return part
 

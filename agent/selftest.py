@@ -52,6 +52,10 @@ class Check:
         return {name: text[:1000] for name, text in asdict(self).items()}
 
 
+#: Where sshd may look for keys: the agent's own folder once its drop-in is there, or the buyer's home.
+KEY_FILES = ("/etc/ssh/rsm-agent-keys/%u", ".ssh/authorized_keys", "%h/.ssh/authorized_keys")
+
+
 def checks(config: Config, wire: Wire | None, *, thorough: bool = False) -> list[Check]:
     """All of them. ``wire`` is None where no marketplace is known; ``thorough`` makes an account and removes it."""
     found = [
@@ -163,10 +167,16 @@ def settings_checks(text: str) -> Iterator[Check]:
     yield Check("ssh.keys", "sshd takes keys", keys, "yes", _judged(keys == "yes"), why, remedy)
 
     places = " ".join(settings.get("authorizedkeysfile", []))
-    good = any(place in (".ssh/authorized_keys", "%h/.ssh/authorized_keys") for place in places.split())
-    why, remedy = "The agent writes the buyers' keys there.", "AuthorizedKeysFile .ssh/authorized_keys"
+    good = any(place in KEY_FILES for place in places.split())
+    why, remedy = "The agent writes the buyers' keys to one of them.", "AuthorizedKeysFile .ssh/authorized_keys"
     yield Check(
-        "ssh.keys_file", "sshd reads the keys at home", places, ".ssh/authorized_keys", _judged(good), why, remedy
+        "ssh.keys_file",
+        "sshd reads the buyers' keys",
+        places,
+        f"one of {', '.join(KEY_FILES)}",
+        _judged(good),
+        why,
+        remedy,
     )
 
     locked = locked_out(settings)
@@ -259,13 +269,13 @@ def container(config: Config) -> Check:
     known = inventory.containers()
     needed = config.access_kind == "container"
     actual = f"{known['runtime']} {known['version']}".strip() or "none"
-    required = "podman or docker" if needed else "none: buyers get accounts"
+    required = "podman" if needed else "none: buyers get accounts"
     why = (
         "Buyers' sessions run in containers."
         if needed
         else "It is only needed where buyers' sessions run in containers."
     )
-    status = _judged(bool(known["runtime"]) or not needed)
+    status = _judged(known["runtime"] == "podman" or not needed)
     return Check(
         "containers", "Container runtime", actual, required, status, why, "apt-get install podman" if needed else ""
     )

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from agent.journal import Entry
 
 #: File systems that can tell their disk which blocks are free.
+#: Bytes of logs that are reported: twice quoted they still fit into one request.
+MOST_LOGS = 512 * 1024
 _TRIMMED = (b"ext4", b"xfs", b"btrfs", b"f2fs")
 
 
@@ -289,7 +291,7 @@ def _step(wipe: Wipe, method: str, action: Callable[[Wipe], Step]) -> dict[str, 
 
 def _evidence(wipe: Wipe, steps: list[dict[str, Any]]) -> dict[str, Any]:
     context, work, payload = wipe.context, wipe.entry.work, wipe.entry.payload
-    logs = "\n".join(wipe.log)
+    logs = _shortened("\n".join(wipe.log))
     evidence = canonical(
         {
             "type": "rsm-erasure-evidence", "version": 1,
@@ -310,6 +312,16 @@ def _evidence(wipe: Wipe, steps: list[dict[str, Any]]) -> dict[str, Any]:
         }
     )  # fmt: skip
     return {"evidence": evidence, "evidence_signature": context.key.sign(ERASURE, evidence.encode()), "logs": logs}
+
+
+def _shortened(logs: str) -> str:
+    """What the marketplace takes: the beginning and the end of very long logs, and how much lies between."""
+    data = logs.encode()
+    if len(data) <= MOST_LOGS:
+        return logs
+    half = MOST_LOGS // 2
+    first, last = (part.decode(errors="ignore") for part in (data[:half], data[-half:]))
+    return f"{first}\n[{len(data) - 2 * half} bytes are left out here]\n{last}"
 
 
 def _os_name() -> str:

@@ -20,7 +20,7 @@ TYPE = "rsm-erasure-evidence"
 VERSION = 1
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 MOST_EVIDENCE_BYTES = 256 * 1024
-#: An agent cuts longer logs off and says so in their last line.
+#: An agent leaves the middle of longer logs out, and says so there.
 MOST_LOG_BYTES = 2 * 1024 * 1024
 MOST_SIGNS = 500
 MOST_SUMMARY = 2000

@@ -157,8 +157,8 @@ def _settle(machine: Machine, message: dict[str, Any], *, now: datetime) -> None
     ssh = message.get("ssh")
     if isinstance(ssh, dict) and not machine.is_cluster:
         host, port = ssh.get("host"), ssh.get("port")
-        if isinstance(host, str) and host and not machine.ssh_host:
-            machine.ssh_host = host[:253]
+        if isinstance(host, str) and host.strip() and not machine.ssh_host:
+            machine.ssh_host = host.strip()[:253]
             changed.append("ssh_host")
         if type(port) is int and 0 < port < 65536 and machine.ssh_port == SSH_PORT != port:
             machine.ssh_port = port

@@ -7,6 +7,7 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +24,13 @@ NAMESPACE = "rsm-report"
 MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 #: No counter gets there: at one message a second it would take an age of the universe.
 MOST_SEQUENCE = 2**62
-#: Refusals kept of one agent, or from one address: a flood shall not fill the table.
-KEPT_RATE = "30/minute"
+#: Bytes of a message that answers no work, and so may come at any time: each is kept for good.
+MOST_BYTES = {"enroll": 256 * 1024, "self_test": 128 * 1024, "rotate": 4096, "unenroll": 4096}
+#: Refusals kept of one agent, or from one network; and of all that nobody known sent. A flood shall not fill the table.
+KEPT_RATES = ("30/minute", "300/day")
+KEPT_OF_STRANGERS = "3000/day"
+#: What one household or server is given of the IPv6 addresses.
+IPV6_NETWORK = 64
 EXCERPT = 500
 
 
@@ -67,9 +73,11 @@ def opened(envelope: Any, *, kind: str) -> Signed:
     ):
         raise malformed("A signed message has a message and a signature, both texts.")
     text, signature = envelope["message"], envelope["signature"]
+    if len(text.encode(errors="replace")) > MOST_BYTES.get(kind, len(text) * 4):
+        raise AgentRefused("too_large", f"A message of this kind has at most {MOST_BYTES[kind]} bytes.", status=413)
     try:
-        message = sshsig.parse_canonical(text)
-    except ValueError as error:
+        message = _storable(sshsig.parse_canonical(text))
+    except (ValueError, RecursionError) as error:
         raise malformed(f"The message is not canonical JSON: {error}") from error
     if message.get("kind") != kind:
         raise malformed(f"The message's kind is not {kind}.")
@@ -80,6 +88,17 @@ def opened(envelope: Any, *, kind: str) -> Signed:
         raise malformed("The message has no nonce.")
     moment(message.get("sent_at"))
     return Signed(message, text, signature)
+
+
+def _storable(value: Any) -> Any:
+    """Without the sign that PostgreSQL keeps in no text: programs print it now and then."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    return value
 
 
 def check_signature(signed: Signed, public_key: str) -> None:
@@ -118,10 +137,10 @@ def check_sequence(signed: Signed, agent: Agent) -> None:
 
 def believe(
     *, agent_id: UUID, envelope: Any, kind: str, now: datetime, work: Work | None = None
-) -> tuple[Agent, Signed, Report]:
+) -> tuple[Agent, Signed, Report | None]:
     """Check a signed message and write it down, in the caller's transaction: it counts if the rest does.
 
-    Returns the agent, its row locked, so that no two messages pass with one sequence. (Not against being referred to:
+    What is said again of work that is finished is not written down again. Returns the agent, its row locked, so that no two messages pass with one sequence. (Not against being referred to:
     who gives it work meanwhile holds the booking's row, which a report of that booking waits for.)
 
     Raises:
@@ -142,6 +161,8 @@ def believe(
         raise AgentRefused("bad_nonce", "The nonce is not the one that was given.")
     agent.sequence = signed.message["sequence"]
     agent.save(update_fields=["sequence"])
+    if work is not None and not work.is_open:
+        return agent, signed, None
     report = Report.objects.create(
         agent=agent,
         work=work,
@@ -163,7 +184,10 @@ def keep_refusal(
         return
     log.warning("refused %s from %s %s: %s", error.code, agent or "nobody known", address, error.message)
     try:
-        spend(KEPT_RATE, "agent-refusals", str(agent.pk) if agent else str(address))
+        for rate in KEPT_RATES:
+            spend(rate, "agent-refusals", str(agent.pk) if agent else _network(address))
+        if agent is None:
+            spend(KEPT_OF_STRANGERS, "agent-refusals", "strangers")
     except TooManyRequests:
         return
     Refusal.objects.create(
@@ -175,6 +199,15 @@ def keep_refusal(
         address=address,
         excerpt=_excerpt(body),
     )
+
+
+def _network(address: str | None) -> str:
+    """Whoever has one IPv6 address has very many."""
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    return str(found) if found.version == 4 else str(ip_network((int(found), IPV6_NETWORK), strict=False))
 
 
 def _excerpt(body: bytes) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 
 from common.files import kept_with_rows
@@ -17,6 +18,8 @@ from machines.services.enrollment import digest
 from machines.services.errors import AgentRefused, Implausible, MachineError
 from machines.services.work import own
 
+#: Bytes of reports that hold no long logs; a provider can ask for an inventory again and again.
+MOST_BYTES = {WorkKind.INVENTORY: 256 * 1024, WorkKind.REVOKE: 256 * 1024}
 #: Kept once, in the report itself, and not beside the work too.
 LONG = ("evidence", "evidence_signature", "logs", "log", "raw", "inventory")
 CHECKS = ("id", "title", "actual", "required", "status", "why", "remedy")
@@ -46,6 +49,7 @@ def report_work(*, agent: Agent, work_id: UUID, envelope: Any, now: datetime) ->
 def _report_work(*, agent: Agent, work_id: UUID, envelope: Any, now: datetime) -> bool:
     work = own(agent, work_id)
     _lock_booking(work)
+    _check_size(envelope, work)
     agent, signed, report = messages.believe(agent_id=agent.pk, envelope=envelope, kind="report", now=now, work=work)
     work = own(agent, work_id, lock=True)
     message = signed.message
@@ -62,6 +66,11 @@ def _report_work(*, agent: Agent, work_id: UUID, envelope: Any, now: datetime) -
     work.error = str(message.get("error") or "")[:1000].replace("\0", "")
     _finish(work, agent, report, now=now)
     return False
+
+
+def _check_size(envelope: dict[str, Any], work: Work) -> None:
+    if len(str(envelope.get("message"))) > MOST_BYTES.get(WorkKind(work.kind), settings.DATA_UPLOAD_MAX_MEMORY_SIZE):
+        raise AgentRefused("too_large", "That is more than there is to say about this kind of work.", status=413)
 
 
 def _lock_booking(work: Work) -> None:
@@ -158,5 +167,6 @@ def unenroll(*, agent: Agent, envelope: Any, now: datetime) -> None:
         )
     agent.revoked_at, agent.revoked_because, agent.status = now, "Left by itself", AgentStatus.OFFLINE
     agent.save(update_fields=["revoked_at", "revoked_because", "status"])
+    Work.objects.open().filter(agent=agent).update(state=WorkState.CANCELED, finished_at=now, lease_until=None)
     agent.machine.provider_agent_status = AgentStatus.OFFLINE
     agent.machine.save(update_fields=["provider_agent_status", "updated_at"])

@@ -4,10 +4,12 @@ import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import wraps
+from ipaddress import ip_address
 from time import monotonic, sleep
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -35,12 +37,20 @@ MOST_HAD = 100
 #: What one request of a measurement of the network may carry, and how often.
 MOST_SPEED_BYTES = 64 * 1024 * 1024
 SPEED_RATE = "8/minute"
+#: Measurements at a time in one web process: each keeps a thread for as long as the other side likes.
+SPEED_PLACES = 2
+#: Signed messages that are kept for good though nobody asked for them.
+UNASKED_RATE = "30/hour"
 CHUNK = 64 * 1024
 #: Bytes that do not compress: made once, they only have to keep a line busy.
 NOISE = secrets.token_bytes(CHUNK)
 
 #: Places for agents that wait: each keeps a thread of this process.
 _places = threading.BoundedSemaphore(settings.MARKETPLACE_AGENT_WAITING)
+_speed_places = threading.BoundedSemaphore(SPEED_PLACES)
+#: The agents that have one of the places: none has two.
+_waiting: set[UUID] = set()
+_waiting_lock = threading.Lock()
 
 AgentView = Callable[..., HttpResponse | StreamingHttpResponse]
 
@@ -123,9 +133,11 @@ def address_of(request: HttpRequest) -> str | None:
     """Where the request comes from, as the outermost trusted proxy saw it."""
     count = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
     forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-    if count and len(forwarded) >= count:
-        return forwarded[-count]
-    return cast("str | None", request.META.get("REMOTE_ADDR") or None)
+    said = forwarded[-count] if count and len(forwarded) >= count else request.META.get("REMOTE_ADDR", "")
+    try:
+        return str(ip_address(said.partition("%")[0]))
+    except ValueError:
+        return None
 
 
 def body_of(request: HttpRequest) -> dict[str, Any]:
@@ -195,13 +207,11 @@ def agent_work_next(request: HttpRequest, agent: Agent) -> HttpResponse:
     found = work.next_work(agent=agent, have=have, now=timezone.now())
     retry_after = 0
     if found is None and wait:
-        if _places.acquire(blocking=False):
-            try:
+        with _place_of(agent) as has_place:
+            if has_place:
                 found = _wait(agent, wait)
-            finally:
-                _places.release()
-        else:
-            retry_after = 5
+            else:
+                retry_after = 5
     piece = found and {
         "id": str(found.pk),
         "kind": found.kind,
@@ -211,6 +221,22 @@ def agent_work_next(request: HttpRequest, agent: Agent) -> HttpResponse:
         "payload": found.payload,
     }
     return JsonResponse({"work": piece, "retry_after": retry_after, "server_time": stamp(timezone.now())})
+
+
+@contextmanager
+def _place_of(agent: Agent) -> Iterator[bool]:
+    """A place to wait in, if there is one and the agent has none yet."""
+    with _waiting_lock:
+        has_place = agent.pk not in _waiting and _places.acquire(blocking=False)
+        if has_place:
+            _waiting.add(agent.pk)
+    try:
+        yield has_place
+    finally:
+        if has_place:
+            with _waiting_lock:
+                _waiting.discard(agent.pk)
+            _places.release()
 
 
 def _wait(agent: Agent, seconds: float) -> Work | None:
@@ -255,6 +281,7 @@ def agent_work_report(request: HttpRequest, agent: Agent, pk: UUID) -> HttpRespo
 @agent_view
 @require_POST
 def agent_self_test(request: HttpRequest, agent: Agent) -> HttpResponse:
+    spend(UNASKED_RATE, "agent-self-test", str(agent.pk))
     reporting.take_self_test(agent=agent, envelope=body_of(request), now=timezone.now())
     return JsonResponse({"accepted": True})
 
@@ -262,6 +289,7 @@ def agent_self_test(request: HttpRequest, agent: Agent) -> HttpResponse:
 @agent_view
 @require_POST
 def agent_rotate(request: HttpRequest, agent: Agent) -> HttpResponse:
+    spend(UNASKED_RATE, "agent-rotate", str(agent.pk))
     token = reporting.rotate_token(agent=agent, envelope=body_of(request), now=timezone.now())
     return JsonResponse({"token": token})
 
@@ -279,11 +307,12 @@ def agent_speed(request: HttpRequest, agent: Agent) -> HttpResponse | StreamingH
     """Bytes to measure a line with: as many as are asked for, or as many as are sent."""
     spend(SPEED_RATE, "agent-speed", str(agent.pk), request.method or "")
     if request.method == "POST":
-        return JsonResponse({"bytes": sum(len(chunk) for chunk in _chunks(request))})
+        with closing(_SpeedPlace()):
+            return JsonResponse({"bytes": sum(len(chunk) for chunk in _chunks(request))})
     asked = request.GET.get("bytes", "")
     if not asked.isdecimal() or len(asked) > 9 or not 0 < int(asked) <= MOST_SPEED_BYTES:
         raise malformed(f"bytes is 1 to {MOST_SPEED_BYTES}.")
-    answer = StreamingHttpResponse(_noise(int(asked)), content_type="application/octet-stream")
+    answer = StreamingHttpResponse(_Noise(int(asked)), content_type="application/octet-stream")
     answer["Content-Length"] = asked
     return answer
 
@@ -297,6 +326,33 @@ def _chunks(request: HttpRequest) -> Iterator[bytes]:
         yield chunk
 
 
-def _noise(count: int) -> Iterator[bytes]:
-    for start in range(0, count, CHUNK):
-        yield NOISE[: min(CHUNK, count - start)]
+class _SpeedPlace:
+    """One of the places for measurements, until it is closed.
+
+    Raises:
+        TooManyRequests: all are taken.
+    """
+
+    def __init__(self) -> None:
+        if not _speed_places.acquire(blocking=False):
+            raise TooManyRequests("Other machines are being measured. Try again in a moment.")
+        self._is_open = True
+
+    def close(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            _speed_places.release()
+
+
+class _Noise(_SpeedPlace):
+    """So many bytes, piece by piece. Whoever answers with it closes it, whether it was sent or not."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self._left = count
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._left:
+            piece = NOISE[: min(CHUNK, self._left)]
+            self._left -= len(piece)
+            yield piece

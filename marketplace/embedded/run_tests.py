@@ -13,7 +13,11 @@ from marketplace.embedded.parts import Parts
 from marketplace.embedded.processes import InUseError, PartsError, free_port
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PACKAGES = ("marketplace", "billing", "bookings", "machines", "accounts", "common")
+PACKAGES = ("marketplace", "billing", "bookings", "machines", "accounts", "common", "agent")
+
+BROWSER_TESTS = "tests/e2e"
+#: What the agent measures with, and what a buyer may leave behind.
+AGENTS_TOOLS = ("curl", "sysbench", "fio", "iperf3", "cron", "at")
 
 # As a deployment would be configured. The addresses are examples, nothing is asked of them.
 PRODUCTION = {
@@ -85,11 +89,29 @@ def _pass(parts: Parts, arguments: list[str]) -> int:
         "migrations": _run("migrations", [*manage, "makemigrations", "--check", "--dry-run"], env),
         "deployment": _run("deployment", deployment, {**env, **PRODUCTION}),
         "static files": _run("static files", static, env),
-        "tests": _run("tests", pytest, env),
+        **_run_tests(pytest, env, parts.var / "log" / "browser-tests.log"),
     }
     failed = [name for name, status in results.items() if status != 0]
     _say(f"FAILED: {', '.join(failed)}" if failed else "Everything passes.")
     return 1 if failed else 0
+
+
+def _run_tests(pytest: list[str], env: dict[str, str], log: Path) -> dict[str, int]:
+    """The browser tests beside all others: they mostly wait, for pages and for bookings to end. Their output comes last."""
+    browser = [*pytest, BROWSER_TESTS]
+    _say(f"── browser tests, beside the next: {shlex.join(browser[1:])}")
+    began = time.monotonic()
+    with log.open("wb") as output:
+        beside = subprocess.Popen(browser, cwd=ROOT, env=env, stdout=output, stderr=output)  # noqa: S603
+    try:
+        status = _run("tests", [*pytest, "--ignore", BROWSER_TESTS], env)
+        beside.wait()
+    except KeyboardInterrupt as interruption:
+        _interrupted(beside, told=not interruption.args)
+        raise
+    _say(f"── browser tests said:\n{log.read_text(errors='replace').rstrip()}")
+    _say_how("browser tests", beside.returncode, began)
+    return {"tests": status, "browser tests": beside.returncode}
 
 
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"
@@ -103,15 +125,25 @@ def _run(name: str, command: list[str], env: dict[str, str]) -> int:
         status = process.wait()
     except KeyboardInterrupt as interruption:
         # Ctrl-C has reached it as well, SIGTERM has not; a second one would disturb its own tidying up.
-        if interruption.args:
-            process.send_signal(signal.SIGINT)
-        try:
-            process.wait(40)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        _interrupted(process, told=not interruption.args)
         raise
-    _say(f"   {name} {'passes' if status == 0 else f'FAILS (exit status {status})'}, {time.monotonic() - began:.0f} s")
+    _say_how(name, status, began)
     return status
+
+
+def _interrupted(process: subprocess.Popen[bytes], *, told: bool = False) -> None:
+    if process.poll() is not None:
+        return
+    if not told:
+        process.send_signal(signal.SIGINT)
+    try:
+        process.wait(40)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _say_how(name: str, status: int, began: float) -> None:
+    _say(f"   {name} {'passes' if status == 0 else f'FAILS (exit status {status})'}, {time.monotonic() - began:.0f} s")
 
 
 def _tell_what_is_missing() -> None:
@@ -119,6 +151,12 @@ def _tell_what_is_missing() -> None:
         _say("chromium is missing: the browser tests (marker e2e) will be SKIPPED. On Debian: apt-get install chromium")
     if not (shutil.which("sshd") or Path("/usr/sbin/sshd").exists()):
         _say("sshd is missing: tests that sign in over SSH will be SKIPPED. On Debian: apt-get install openssh-server")
+    if os.geteuid() != 0:
+        _say("Not run by root: the tests on a disposable machine, with the agent at work on it, will be SKIPPED.")
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    if missing := [tool for tool in AGENTS_TOOLS if shutil.which(tool, path=path) is None]:
+        _say(f"{', '.join(missing)} missing: tests of what the agent does with them will be SKIPPED or look at less. "
+             f"On Debian: apt-get install {' '.join(missing)}")  # fmt: skip
 
 
 def _say(text: str) -> None:

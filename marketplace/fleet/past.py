@@ -5,7 +5,8 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from machines.models import Agent
+from bookings.models import Booking
+from machines.models import AccessKind, Agent
 from machines.services.reliability import recompute
 from marketplace.demo.past import outages_for
 
@@ -52,6 +53,11 @@ FIVE_MINUTES, HOUR = timedelta(minutes=5), timedelta(hours=1)
 def give_a_past(*, agent: Agent, now: datetime) -> None:
     """Make up the 30 days before, so that what is computed from them is the reliability that the file states."""
     machine = agent.machine
+    # Who is on it now came in before there was an agent; it is the agent that will erase the machine after them.
+    inside = Booking.objects.filter(
+        machine=machine, access__isnull=False, started_at__isnull=False, wipe_opened_at=None
+    )
+    inside.filter(completed_at=None).update(access_kind=AccessKind.AGENT)
     if machine.reliability is not None:
         outages_for(machine, agent, machine.reliability, now)
         recompute(machine, now=now)

@@ -424,3 +424,13 @@ def test_the_script_reads_on_the_oldest_python_that_is_supported():
     compile(source, "gpu_bench.py", "exec")
     assert source.index("from __future__ import annotations") < source.index("\nimport ")
     assert "from agent" not in source
+
+
+def test_by_hand_before_the_enrolment_there_is_no_line_to_measure():
+    """``rsm-agent benchmark`` on a machine that is not enrolled yet."""
+    payload = {"seed": "ab", "seconds": 1, "values": ["network_bandwidth_gbps"], "iperf3": None}
+
+    result = benchmark.measure(payload, None)
+
+    assert result["values"] == {"network_bandwidth_gbps": None}
+    assert "not enrolled" in result["reasons"]["network_bandwidth_gbps"]
