@@ -29,7 +29,7 @@ _PATH = [
 ENVIRONMENT = {**os.environ, "LC_ALL": "C", "PATH": ":".join(part for part in _PATH if part)}
 
 #: Bytes that are kept of what a command prints, of each of its two outputs: a buyer's shell may print without end.
-MOST_OUTPUT = 4_000_000
+MOST_OUTPUT = 1_000_000
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from bookings.models import Booking
 from common.money import rounded
+from machines.models import Work, WorkKind, WorkState
 from machines.services.downtime import down_intervals
 
 MINUTE = timedelta(minutes=1)
@@ -104,9 +105,23 @@ def lost_time(booking: Booking, *, now: datetime) -> LostTime:
     )
 
 
+def lacked_a_key(booking: Booking) -> bool:
+    """The buyer has given no key to let in, or took it back at once: that nobody came in is not the machine's doing."""
+    asked = Work.objects.filter(booking_id=booking.pk, kind=WorkKind.PROVISION).exclude(state=WorkState.CANCELED)
+    return (
+        booking.is_automatic
+        and booking.started_at is not None
+        and getattr(booking, "access", None) is None
+        and booking.machine.agents.enrolled().filter(enrolled_at__lt=booking.end).exists()
+        and not asked.exists()
+    )
+
+
 def _ready(booking: Booking, until: datetime) -> datetime:
-    """When the buyer could get in; ``until`` if that has not been yet."""
+    """When the buyer could get in; ``until`` if that has not been yet. One who brings no key could from the start."""
     access = getattr(booking, "access", None)
+    if access is None and lacked_a_key(booking):
+        return booking.start
     return min(max(booking.start, access.ready_at, booking.started_at or booking.start), until) if access else until
 
 

@@ -140,13 +140,14 @@ def key_needed(booking: Booking) -> None:
             f"Add your SSH key: {booking.machine.title}",
             "Your booking has started, and your account has no SSH key: the machine's agent cannot let you in without one.",
             f"Add one at {settings.SITE_URL}{reverse('ssh_key_list')}; you are let in within a minute.",
+            "The machine is kept for you until the end. Time that passes without a key is not refunded.",
             tone=Notification.Tone.WARN,
         )
 
 
-def access_failed(booking: Booking, error: str, *, is_last: bool) -> None:
-    """The machine's agent could not let the buyer in. ``is_last``: it does not try again by itself."""
-    event = "access-given-up" if is_last else "access-failed"
+def access_failed(booking: Booking, error: str, *, is_stubborn: bool) -> None:
+    """The machine's agent could not let the buyer in. ``is_stubborn``: not the first time, nor the second."""
+    event = "access-still-failing" if is_stubborn else "access-failed"
     buyer, provider = booking.buyer, booking.machine.provider
     with in_zone_of(provider):
         _tell(
@@ -155,8 +156,9 @@ def access_failed(booking: Booking, error: str, *, is_last: bool) -> None:
             event,
             f"The buyer cannot get in: {booking.machine.name}",
             f"The agent of {booking.machine.name} could not let the buyer of {booking.reference} in: {error or 'it does not say why'}",
-            "It has been tried several times and is not tried again by itself."
-            if is_last
+            "It has been tried several times and goes on being tried until the booking ends. Somebody has to see to the "
+            "machine."
+            if is_stubborn
             else "It is tried again by itself, after pauses that grow. Have a look at the machine.",
             "A machine that is never handed over is refunded in full.",
             tone=Notification.Tone.BAD,
@@ -168,8 +170,9 @@ def access_failed(booking: Booking, error: str, *, is_last: bool) -> None:
             event,
             f"Not let in yet: {booking.machine.title}",
             f"The machine could not let you in: {error or 'it does not say why'}",
-            "Its provider has been told. If you are never let in, everything comes back."
-            if is_last
+            "It goes on trying until your booking ends, and its provider has been told again. If you are never let in, "
+            "everything comes back."
+            if is_stubborn
             else "It tries again by itself, and its provider has been told. Time that you lose is added or refunded.",
             tone=Notification.Tone.WARN,
         )

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from bookings.models import Booking
-from bookings.services import cancel, provision, run
+from bookings.services import cancel, erasure, provision, run
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ def provision_bookings() -> int:
 @shared_task
 def end_bookings() -> int:
     now = timezone.now()
+    _sweep(erasure.overdue(now=now), erasure.tell_of_overdue, now)
     return _sweep(Booking.objects.due_to_end(now=now), run.end_booking, now)
 
 

@@ -8,7 +8,7 @@ from bookings.lifecycle import BookingStatus
 from bookings.models import ACCESS_WORK, Booking, BookingEvent, DataWipe, WipeMethod, WipeStatus
 from bookings.services.erasure import NOT_ERASED
 from bookings.services.mismatch import NOT_AS_BOOKED
-from bookings.services.provision import COULD_NOT
+from bookings.services.provision import COULD_NOT, TRIES
 from bookings.terms import is_overdue
 from common.formats import duration
 from machines.models import Work, WorkKind, WorkState
@@ -109,6 +109,12 @@ class _Asked:
     """How far the agents of a machine are with what they were asked for last: one piece of work each."""
 
     works: list[Work]
+    #: Of all that they were ever asked for.
+    failures: int = 0
+
+    @property
+    def is_stubborn(self) -> bool:
+        return self.failures >= TRIES
 
     def has(self, state: str) -> bool:
         return any(work.state == state for work in self.works)
@@ -129,8 +135,10 @@ class _Asked:
 
 
 def _asked(booking: Booking, *kinds: str) -> _Asked:
-    rows = Work.objects.filter(booking_id=booking.pk, kind__in=kinds).exclude(state=WorkState.CANCELED)
-    return _Asked(list({work.agent_id: work for work in rows.order_by("created_at", "pk")}.values()))
+    found = Work.objects.filter(booking_id=booking.pk, kind__in=kinds).exclude(state=WorkState.CANCELED)
+    rows = list(found.order_by("created_at", "pk"))
+    failures = sum(work.state == WorkState.FAILED for work in rows)
+    return _Asked(list({work.agent_id: work for work in rows}.values()), failures)
 
 
 def _letting_in(booking: Booking, *, now: datetime) -> Step:
@@ -142,7 +150,9 @@ def _letting_in(booking: Booking, *, now: datetime) -> Step:
         what = "The agent is making the account"
         return Step(what, "now", "now", f"It checks by a log-in of its own that it works.{asked.of_all}")
     if next_try := asked.next_try(now=now):
-        return Step("The agent tries again", "now", next_try, f"It could not let the buyer in.{asked.of_all}")
+        told = " The provider has been told. If it stays so, everything comes back." if asked.is_stubborn else ""
+        state = "bad" if asked.is_stubborn else "now"
+        return Step("The agent tries again", state, next_try, f"It could not let the buyer in.{asked.of_all}{told}")
     if asked.has(WorkState.WAITING) or not asked.works:
         return Step("Waiting for the machine's agent", "now", "now", f"It begins as soon as it answers.{asked.of_all}")
     if asked.has(WorkState.FAILED):

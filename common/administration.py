@@ -141,7 +141,9 @@ def decide(
     chosen = list(queryset[:MOST_ROWS])
     form = ReasonForm(request.POST if "decided" in request.POST else None)
     form.fields["reason"].required = needs_reason
-    form.fields["reason"].help_text = "Whoever asked reads this." + ("" if needs_reason else " May stay empty.")
+    form.fields["reason"].help_text = "It is kept, and those whom it concerns read it." + (
+        "" if needs_reason else " May stay empty."
+    )
     if form.is_bound and form.is_valid():
         reason = form.cleaned_data["reason"]
         for_each(modeladmin, request, chosen, lambda row: service(row, reason, request.user), done=done)

@@ -167,6 +167,8 @@ class Onboarding:
         return [server.name for server in self.servers]
 
     def _tested(self) -> tuple[str, str, str, datetime | None]:
+        if not self.bare and all(agent.is_simulated for agent in self.agents):
+            return "Self-test", "Not run: a simulated server has nothing to test.", "done", None
         tested = [agent for agent in self.agents if agent.self_test_at]
         if not tested or len(tested) < len(self.servers):
             return "Self-test", self._of(len(tested)) or "It checks what a booking needs.", "open", None
@@ -202,7 +204,10 @@ class Onboarding:
         return "Measure", "GPUs, CPU, disks and network. An administrator approves it.", "open", None
 
     def _offered(self) -> tuple[str, str, str, datetime | None]:
-        if any(listing.is_active for listing in self.machine.listings.all()):
+        on_offer = [listing for listing in self.machine.listings.all() if listing.is_active]
+        if on_offer and all(listing.is_suspended for listing in on_offer):
+            return "Suspended", on_offer[0].suspended_because, "bad", on_offer[0].suspended_at
+        if on_offer:
             return "On offer", "Buyers find it.", "done", None
         return "Put it on offer", "A listing gives it a price.", "open", None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 #: The number of the system call ``keyctl``; where it is not known, keyrings are not looked at.
 _CALLS = {"x86_64": 250, "aarch64": 219, "ppc64le": 271, "riscv64": 219, "s390x": 280}
-_CLEAR, _READ, _GET_PERSISTENT = 7, 11, 22
+_CLEAR, _LINK, _READ, _GET_PERSISTENT = 7, 8, 11, 22
 _OF_PROCESS, _OF_USER, _OF_SESSIONS = -2, -4, -5
 #: A link to the user's own keyring, which the kernel puts into the other one.
 _LINKS = {_OF_SESSIONS: 1}
@@ -64,10 +64,12 @@ def _look(libc: ctypes.CDLL, call: int, *, clearing: bool) -> int:
     persistent = libc.syscall(call, _GET_PERSISTENT, -1, _OF_PROCESS)
     if persistent > 0:  # not every kernel has these
         keyrings.append(persistent)
+    if clearing:
+        for keyring in keyrings:
+            libc.syscall(call, _CLEAR, keyring)
+        libc.syscall(call, _LINK, _OF_USER, _OF_SESSIONS)  # as the kernel makes them
     count = 0
     for keyring in keyrings:
-        if clearing:
-            libc.syscall(call, _CLEAR, keyring)
         size = libc.syscall(call, _READ, keyring, None, 0)
         count += 1 if size < 0 else max(size // 4 - _LINKS.get(keyring, 0), 0)
     return count

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from agent.journal import Entry
 
 #: File systems that can tell their disk which blocks are free.
+#: Letters of a step's summary that the marketplace takes.
+MOST_SUMMARY = 2000
 #: Bytes of logs that are reported: twice quoted they still fit into one request.
 MOST_LOGS = 512 * 1024
 _TRIMMED = (b"ext4", b"xfs", b"btrfs", b"f2fs")
@@ -286,7 +288,13 @@ def _step(wipe: Wipe, method: str, action: Callable[[Wipe], Step]) -> dict[str, 
     status = "failed" if step.problems else "success"
     summary = "; ".join(step.problems) if step.problems else step.summary.format(**counts)
     wipe.log.append(f"{method}: {status}: {summary}")
-    return {"method": method, "status": status, "at": stamp(wipe.context.now()), "summary": summary, "counts": counts}
+    return {
+        "method": method,
+        "status": status,
+        "at": stamp(wipe.context.now()),
+        "summary": summary[:MOST_SUMMARY],
+        "counts": counts,
+    }
 
 
 def _evidence(wipe: Wipe, steps: list[dict[str, Any]]) -> dict[str, Any]:

@@ -11,7 +11,11 @@ from machines.services.work import cancel_open
 
 class AgentAccess:
     def open(self, booking: Booking, *, now: datetime) -> None:
-        """Ask every agent of the machine to let the buyer in."""
+        """Ask every agent of the machine to let the buyer in.
+
+        What its provider entered by hand, before the machine had an agent, lets nobody in: it is no hand-over.
+        """
+        Access.objects.filter(booking=booking).delete()
         provision.ask(booking, now=now)
 
     def withdraw(self, booking: Booking, *, now: datetime) -> bool:

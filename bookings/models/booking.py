@@ -168,9 +168,14 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
 
 def _not_clean() -> models.QuerySet["Booking"]:
-    """Earlier bookings of the outer query's machine after which it has not been shown to be wiped."""
-    return Booking.objects.filter(machine=OuterRef("machine"), start__lt=OuterRef("start")).filter(
-        Q(wipe_opened_at__isnull=False, wiped_at=None) | Q(status__in=RUNNING, completed_at=None)
+    """Other bookings of the outer query's machine that run, or after which it has not been shown to be wiped.
+
+    Later ones too: a sweep that was held up for long does not start a booking whose turn is over.
+    """
+    return (
+        Booking.objects.filter(machine=OuterRef("machine"))
+        .exclude(pk=OuterRef("pk"))
+        .filter(Q(wipe_opened_at__isnull=False, wiped_at=None) | Q(status__in=RUNNING, completed_at=None))
     )
 
 

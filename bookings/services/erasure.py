@@ -11,12 +11,12 @@ from accounts.models import User
 from accounts.services.roles import administrators
 from bookings import mails
 from bookings.errors import BookingError, NotYours
-from bookings.models import Booking, DataWipe, WipeEvidence, WipeMethod, WipeStatus
+from bookings.models import AUTOMATIC, Booking, BookingQuerySet, DataWipe, WipeEvidence, WipeMethod, WipeStatus
 from bookings.services import certificates
 from bookings.services.completion import complete
 from bookings.services.evidence import Evidence, checked
 from bookings.services.history import note
-from bookings.services.locks import locked
+from bookings.services.locks import locked, locked_if_idle
 from bookings.services.servers import Server, servers_of, wipes_asked_of
 from bookings.services.turnaround import learn_turnaround
 from common import files
@@ -30,6 +30,7 @@ from machines.services.work import ask_for
 LONGEST_PAUSE = timedelta(hours=1)
 #: How the lines in a booking's history begin that tell of an erasure which did not succeed.
 NOT_ERASED = "Not erased"
+SEE_TO_IT = f"{NOT_ERASED}: somebody has to see to the machine"
 
 
 # Asking ------------------------------------------------------------------------------------------------
@@ -222,10 +223,27 @@ def _goes_since_a_person_asked(work: Work) -> int:
 def _give_up(booking: Booking, node: str, why: str, *, occasion: str, now: datetime) -> None:
     """Tell those who can do something about it. The machine stays in quarantine."""
     where = f"{node}: " if node else ""
-    note(booking, f"{NOT_ERASED}: somebody has to see to the machine", now=now, detail=where + why)
+    note(booking, SEE_TO_IT, now=now, detail=where + why)
     provider = booking.machine.provider
     people = [provider, *administrators().exclude(pk=provider.pk)]
     mails.wipe_gave_up(booking, people, where=node, why=why, occasion=occasion)
+
+
+def overdue(*, now: datetime) -> BookingQuerySet:
+    """The turnaround is over, the erasure is not shown, and nobody was told: an agent that is away, or never answers."""
+    waiting = Booking.objects.awaiting_wipe().filter(access_kind__in=AUTOMATIC, blocked_until__lte=now)
+    return waiting.exclude(events__what=SEE_TO_IT)
+
+
+@transaction.atomic
+def tell_of_overdue(*, booking_id: UUID, now: datetime) -> bool:
+    """Tell those who can do something about it, once. It is tried on meanwhile. Returns whether it was due."""
+    booking = locked_if_idle(booking_id)
+    if booking is None or not overdue(now=now).filter(pk=booking_id).exists():
+        return False
+    why = "Its time for that is over, and its agent has not shown the erasure. Look whether the agent runs."
+    _give_up(booking, "", why, occasion="overdue", now=now)
+    return True
 
 
 @transaction.atomic

@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Min
 
 from bookings.models import Booking
 from bookings.services.history import note
 from common.errors import violates
 from common.formats import when_both
+from machines.models import Work, WorkKind
 
 MINUTE = timedelta(minutes=1)
 #: The rules of the database by which a machine is not free.
@@ -47,9 +49,15 @@ def make_up_for_delay(booking: Booking, *, now: datetime) -> bool:
 
 def _could_be_let_in(booking: Booking) -> datetime:
     """From when on it is the machine's time that passes: not while the booking was unpaid or its buyer had no key."""
-    first_key = booking.buyer.ssh_keys.order_by("created_at").values_list("created_at", flat=True).first()
-    moments = (booking.start, booking.paid_at, first_key)
+    moments = (booking.start, booking.paid_at, _first_key_at(booking))
     return max(moment for moment in moments if moment is not None)
+
+
+def _first_key_at(booking: Booking) -> datetime | None:
+    """Since when the buyer has had a key: one that an agent was told of counts though it has been replaced since."""
+    asked = Work.objects.filter(booking_id=booking.pk, kind=WorkKind.PROVISION).aggregate(at=Min("created_at"))["at"]
+    added = booking.buyer.ssh_keys.aggregate(at=Min("created_at"))["at"]
+    return min((moment for moment in (asked, added) if moment is not None), default=None)
 
 
 def _move_end(booking: Booking, by: timedelta) -> bool:

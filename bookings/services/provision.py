@@ -29,8 +29,10 @@ from machines.services.messages import MOMENT
 DAY = timedelta(days=1)
 #: What a buyer's account may use at once: enough for any job, too little to bring the server down by mistake.
 LIMITS = {"processes": 4096, "open_files": 65536}
-#: How often an agent is asked again that could not let the buyer in, and the pauses before.
+#: An agent that could not let the buyer in is asked again until the end, after pauses that grow. After the first failure
+#: and after so many its people are told; later ones are noted once in a while.
 TRIES = 5
+NOTED_EVERY = 36
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(minutes=10)
 FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -230,7 +232,7 @@ def _place(work: Work, *, is_head: bool) -> tuple[str, int]:
     fields = Access._meta.get_field("host"), Access._meta.get_field("port")
     if not isinstance(host, str) or type(port) is not int:
         raise ValidationError("This is no address.")
-    return fields[0].clean(host, None), fields[1].clean(port, None)
+    return fields[0].clean(host.strip(), None), fields[1].clean(port, None)
 
 
 def _hand_over(booking: Booking, *, now: datetime) -> None:
@@ -296,20 +298,18 @@ def _values(ready: Sequence[Work], booking: Booking) -> dict[str, Any]:
 
 
 def _try_again(work: Work, booking: Booking, *, now: datetime) -> None:
-    """Ask anew after a pause that grows, a few times; then it is the provider's turn."""
+    """Ask anew after a pause that grows: as long as the booking runs, its buyer may still be let in."""
     newest = _newest(booking).get(work.agent_id)
     if newest is None or newest.pk != work.pk:
         return  # something newer is asked for already
     failures = _failures_in_a_row(work, booking)
-    if failures < TRIES:
-        pause = growing_pause(failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
-        _ask_agent(work.agent, booking, keys_of(booking), work, now=now, not_before=now + pause)
+    pause = growing_pause(failures, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    _ask_agent(work.agent, booking, keys_of(booking), work, now=now, not_before=now + pause)
+    if failures <= TRIES or failures % NOTED_EVERY == 0:
         what_next = f"It tries again in {int(pause.total_seconds())} seconds."
-    else:
-        what_next = "It does not try again by itself. A booking that is never handed over is refunded in full."
-    note(booking, f"{COULD_NOT} (attempt {failures} of {TRIES})", now=now, detail=f"{work.error} {what_next}".strip())
+        note(booking, f"{COULD_NOT} (attempt {failures})", now=now, detail=f"{work.error} {what_next}".strip())
     if failures in (1, TRIES):
-        mails.access_failed(booking, work.error, is_last=failures == TRIES)
+        mails.access_failed(booking, work.error, is_stubborn=failures == TRIES)
 
 
 def _failures_in_a_row(work: Work, booking: Booking) -> int:

@@ -8,6 +8,7 @@ from django.db import transaction
 from bookings import mails
 from bookings.access import access_for
 from bookings.lifecycle import BookingStatus
+from bookings.lost_time import lacked_a_key
 from bookings.models import Access, Booking
 from bookings.services.history import move, note
 from bookings.services.locks import locked_if_idle
@@ -48,14 +49,15 @@ def tell_of_delay(*, booking_id: UUID, now: datetime) -> bool:
 def end_booking(*, booking_id: UUID, now: datetime) -> bool:
     """End a running booking: the machine goes into quarantine until its wipe is shown. Returns whether it was due.
 
-    What the buyer could not use of it comes back; of a machine that was never handed over, everything. Where nobody
-    can have been let in there is nothing to wipe.
+    What the buyer could not use of it comes back; of a machine that was never handed over, everything, unless it was the
+    buyer who never gave a key. Where nobody can have been let in there is nothing to wipe.
     """
     booking = locked_if_idle(booking_id)
     if booking is None or not Booking.objects.due_to_end(now=now).filter(pk=booking_id).exists():
         return False
     access = access_for(booking)
     is_delivered = Access.objects.filter(booking=booking).exists()
+    has_no_key = lacked_a_key(booking)  # asked before what still waits is canceled
     if access.withdraw(booking, now=now):
         booking.wipe_opened_at = now
         booking.save(update_fields=["wipe_opened_at"])
@@ -68,8 +70,9 @@ def end_booking(*, booking_id: UUID, now: datetime) -> bool:
         access.close(booking, now=now)
     else:
         booking.completed_at = now
-        move(booking, BookingStatus.COMPLETED, "Over, never handed over", now=now, also=("completed_at",))
-    if is_delivered:
+        what = "Over, never entered: there was no SSH key" if has_no_key else "Over, never handed over"
+        move(booking, BookingStatus.COMPLETED, what, now=now, also=("completed_at",))
+    if is_delivered or has_no_key:
         settle(booking, now=now)
     else:
         refund_undelivered(booking, now=now)

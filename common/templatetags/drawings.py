@@ -75,9 +75,9 @@ def _rects(drawn: Strip, hatch: str) -> SafeString:
 
 
 @register.simple_tag
-def strip_legend(held: bool = False, upkeep: bool = False) -> SafeString:
+def strip_legend(held: bool = False, upkeep: bool = False, yours: bool = True) -> SafeString:
     """What the colours of a strip mean; once a page."""
-    return draw("strip_legend", held=held, upkeep=upkeep)
+    return draw("strip_legend", held=held, upkeep=upkeep, yours=yours)
 
 
 @register.simple_tag

@@ -5,12 +5,16 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
+from common.rates import spend
 from machines.models import Agent, AgentStatus, Machine, Work, WorkKind, WorkState
 from machines.services.busy import is_busy
 from machines.services.errors import MachineError
+from machines.services.silence import gone_for_good
 from machines.services.work import ask_for
 
 MOST_REASON = 200
+#: Readings of one machine's hardware that are asked for by hand: what the agents answer is kept for good.
+INVENTORY_RATE = "30/hour"
 
 
 @transaction.atomic
@@ -34,6 +38,8 @@ def revoke_agent(*, agent: Agent, by: User, now: datetime, reason: str) -> Agent
     row.revoked_at, row.revoked_by, row.revoked_because = now, by, reason.strip()[:MOST_REASON]
     row.status = AgentStatus.OFFLINE
     row.save(update_fields=["revoked_at", "revoked_by", "revoked_because", "status"])
+    row.machine = machine
+    gone_for_good(agent=row, now=now)
     Work.objects.open().filter(agent=row).update(state=WorkState.CANCELED, finished_at=now, lease_until=None)
     if machine.provider_agent_status != AgentStatus.OFFLINE:
         machine.provider_agent_status = AgentStatus.OFFLINE
@@ -47,7 +53,9 @@ def ask_for_inventory(*, machine: Machine, by: User, now: datetime) -> list[Work
 
     Raises:
         MachineError: the machine has no agent.
+        TooManyRequests: that was asked too often.
     """
+    spend(INVENTORY_RATE, "inventory", str(machine.pk))
     machine = Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
     agents = list(Agent.objects.enrolled().filter(machine=machine))
     if not agents:

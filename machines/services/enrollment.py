@@ -12,9 +12,10 @@ from django.db import transaction
 from accounts.models import User
 from common import sshsig
 from machines.models import AccessKind, Agent, AgentStatus, EnrollmentCode, Machine, Node
-from machines.services import messages, passports
+from machines.services import inventories, messages, passports
 from machines.services.busy import is_busy
 from machines.services.errors import AgentRefused, MachineError
+from machines.services.silence import gone_for_good
 
 #: No 0 and O, no 1 and I: codes are read off a screen.
 LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -80,6 +81,7 @@ def enroll(*, envelope: Any, address: str | None, now: datetime) -> Enrolled:
         return _again(code, key.text, signed, now=now)
     machine = Machine.objects.select_for_update(no_key=True).get(pk=code.machine_id)
     _replace(machine, code, now=now)
+    _check_same_server(machine, code, message)
     token = secrets.token_urlsafe(32)
     agent = Agent.objects.create(
         machine=machine,
@@ -146,6 +148,24 @@ def _replace(machine: Machine, code: EnrollmentCode, *, now: datetime) -> None:
     before.revoked_at, before.revoked_by, before.revoked_because = now, code.made_by, "Replaced by a new enrollment"
     before.status = AgentStatus.OFFLINE
     before.save(update_fields=["revoked_at", "revoked_by", "revoked_because", "status"])
+    gone_for_good(agent=before, now=now)
+
+
+def _check_same_server(machine: Machine, code: EnrollmentCode, message: dict[str, Any]) -> None:
+    """While a buyer's data may be on a machine whose agent is gone, only that very server may take its place.
+
+    Another one would find nothing of the buyer, and sign that nothing is there.
+    """
+    passport = machine.passports.first()
+    if passport is None or not is_busy(machine):
+        return
+    name = code.node.name if code.node else ""
+    read = inventories.clean(message.get("inventory"))
+    if found := passports.differences(passport, {name: read}):
+        told = "; ".join(f"{change['what']}: {change['before']} → {change['after']}" for change in found)
+        raise AgentRefused(
+            "not_yours", f"A buyer's data may be on this machine, and this is another server. {told}"[:500], status=403
+        )
 
 
 def _settle(machine: Machine, message: dict[str, Any], *, now: datetime) -> None:

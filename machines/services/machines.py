@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import User
-from machines.models import Agent, GPUModel, Machine, MachineKind, Node
+from machines.models import AccessKind, Agent, GPUModel, Machine, MachineKind, Node
 from machines.services.busy import is_busy
 from machines.services.errors import MachineError
+from machines.services.silence import no_longer_watched
 
 MOST_NODES = 64
 LONGEST_TURNAROUND = timedelta(days=1)
@@ -73,7 +75,9 @@ def add_machine(*, provider: User, kind: str, facts: Mapping[str, Any], nodes: S
 
 
 @transaction.atomic
-def update_machine(*, machine: Machine, facts: Mapping[str, Any], nodes: Sequence[NodeFacts] = ()) -> Machine:
+def update_machine(
+    *, machine: Machine, facts: Mapping[str, Any], nodes: Sequence[NodeFacts] = (), now: datetime | None = None
+) -> Machine:
     """Correct what is known of a machine. Bookings already made are not touched: each keeps its own turnaround too.
 
     Raises:
@@ -90,6 +94,8 @@ def update_machine(*, machine: Machine, facts: Mapping[str, Any], nodes: Sequenc
         setattr(row, field, values[field])
     if changed:
         row.save(update_fields=[*changed, "updated_at"])
+    if "access_kind" in changed and row.access_kind == AccessKind.MANUAL:
+        no_longer_watched(machine=row, now=now or timezone.now())
     if row.kind == MachineKind.CLUSTER:
         _write_nodes(row, nodes)
     return row

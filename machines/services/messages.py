@@ -15,7 +15,7 @@ from django.conf import settings
 
 from common import sshsig
 from common.rates import TooManyRequests, spend
-from machines.models import Agent, Refusal, Report, Work
+from machines.models import Agent, Machine, Refusal, Report, Work
 from machines.services.errors import AgentRefused
 
 log = logging.getLogger(__name__)
@@ -73,8 +73,9 @@ def opened(envelope: Any, *, kind: str) -> Signed:
     ):
         raise malformed("A signed message has a message and a signature, both texts.")
     text, signature = envelope["message"], envelope["signature"]
-    if len(text.encode(errors="replace")) > MOST_BYTES.get(kind, len(text) * 4):
-        raise AgentRefused("too_large", f"A message of this kind has at most {MOST_BYTES[kind]} bytes.", status=413)
+    most = MOST_BYTES.get(kind)
+    if most and len(text.encode(errors="replace")) > most:
+        raise AgentRefused("too_large", f"A message of this kind has at most {most} bytes.", status=413, kept=False)
     try:
         message = _storable(sshsig.parse_canonical(text))
     except (ValueError, RecursionError) as error:
@@ -140,13 +141,16 @@ def believe(
 ) -> tuple[Agent, Signed, Report | None]:
     """Check a signed message and write it down, in the caller's transaction: it counts if the rest does.
 
-    What is said again of work that is finished is not written down again. Returns the agent, its row locked, so that no two messages pass with one sequence. (Not against being referred to:
-    who gives it work meanwhile holds the booking's row, which a report of that booking waits for.)
+    What is said again of work that is finished is not written down again. Returns the agent, its row and its machine's
+    locked, so that no two messages pass with one sequence. (Not against being referred to: who gives it work meanwhile
+    holds the booking's row, which a report of that booking waits for.)
 
     Raises:
         AgentRefused: see ``docs/agent-protocol.md``.
     """
     signed = opened(envelope, kind=kind)
+    # The machine's row first: what is made of a message may want it, and heartbeats and sweeps take it before its agents'.
+    Machine.objects.select_for_update(of=("self",), no_key=True).get(agents=agent_id)
     agent = (
         Agent.objects.select_for_update(of=("self",), no_key=True).select_related("machine", "node").get(pk=agent_id)
     )

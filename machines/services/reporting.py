@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
 
 from common.files import kept_with_rows
@@ -16,6 +15,7 @@ from machines.services import measuring, messages, passports
 from machines.services.busy import is_busy
 from machines.services.enrollment import digest
 from machines.services.errors import AgentRefused, Implausible, MachineError
+from machines.services.silence import gone_for_good
 from machines.services.work import own
 
 #: Bytes of reports that hold no long logs; a provider can ask for an inventory again and again.
@@ -68,9 +68,10 @@ def _report_work(*, agent: Agent, work_id: UUID, envelope: Any, now: datetime) -
     return False
 
 
-def _check_size(envelope: dict[str, Any], work: Work) -> None:
-    if len(str(envelope.get("message"))) > MOST_BYTES.get(WorkKind(work.kind), settings.DATA_UPLOAD_MAX_MEMORY_SIZE):
-        raise AgentRefused("too_large", "That is more than there is to say about this kind of work.", status=413)
+def _check_size(envelope: Any, work: Work) -> None:
+    most = MOST_BYTES.get(WorkKind(work.kind))
+    if most and isinstance(envelope, dict) and len(str(envelope.get("message")).encode(errors="replace")) > most:
+        raise AgentRefused("too_large", f"A report of this kind has at most {most} bytes.", status=413, kept=False)
 
 
 def _lock_booking(work: Work) -> None:
@@ -167,6 +168,7 @@ def unenroll(*, agent: Agent, envelope: Any, now: datetime) -> None:
         )
     agent.revoked_at, agent.revoked_because, agent.status = now, "Left by itself", AgentStatus.OFFLINE
     agent.save(update_fields=["revoked_at", "revoked_because", "status"])
+    gone_for_good(agent=agent, now=now)
     Work.objects.open().filter(agent=agent).update(state=WorkState.CANCELED, finished_at=now, lease_until=None)
     agent.machine.provider_agent_status = AgentStatus.OFFLINE
     agent.machine.save(update_fields=["provider_agent_status", "updated_at"])

@@ -70,6 +70,22 @@ def call_offline(*, machine_id: UUID, now: datetime) -> bool:
     return _follow(machine)
 
 
+def gone_for_good(*, agent: Agent, now: datetime) -> None:
+    """An agent that is no longer believed is not heard any more: its server is away until another agent speaks for it.
+
+    The caller holds the locks of both rows. Nobody is told: whoever revoked it knows.
+    """
+    Outage.objects.bulk_create(
+        [Outage(machine=agent.machine, agent=agent, began_at=agent.last_heartbeat_at or now, told_at=now)],
+        ignore_conflicts=True,
+    )
+
+
+def no_longer_watched(*, machine: Machine, now: datetime) -> None:
+    """From now on a person hands the machine over: nobody waits for its heartbeats."""
+    Outage.objects.filter(machine=machine, ended_at=None).update(ended_at=now)
+
+
 def _follow(machine: Machine) -> bool:
     """Let the machine's status follow its servers'. The caller holds its lock. Returns whether it changed."""
     status = AgentStatus.ONLINE if is_whole(machine) else AgentStatus.OFFLINE

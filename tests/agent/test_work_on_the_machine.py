@@ -452,3 +452,14 @@ def test_killed_at_any_step_a_wipe_is_finished_by_the_next_run(machine, booking,
     # What was done by the runs that were killed is told as well.
     assert steps["session_termination"]["counts"]["processes"] >= 1
     assert steps["home_directory_purge"]["counts"]["ipc"] == 1
+
+
+def test_very_long_logs_lose_their_middle_and_say_so():
+    from agent.work.wipe import MOST_LOGS, _shortened
+
+    assert _shortened("userdel: done") == "userdel: done"
+    cut = _shortened("first " + "ü" * MOST_LOGS + " last")
+    assert len(cut.encode()) < MOST_LOGS + 100
+    assert cut.startswith("first ")
+    assert cut.endswith(" last")
+    assert "bytes are left out here" in cut

@@ -11,7 +11,18 @@ from bookings.errors import BookingError
 from bookings.models import Access, Booking
 from bookings.services import provision, run
 from bookings.timeline import steps
-from machines.models import AccessKind, AgentStatus, Machine, MachineKind, Node, Work, WorkKind, WorkState
+from machines.models import (
+    AccessKind,
+    Agent,
+    AgentStatus,
+    Machine,
+    MachineKind,
+    Node,
+    Outage,
+    Work,
+    WorkKind,
+    WorkState,
+)  # fmt: skip
 from machines.services.errors import AgentRefused, Implausible, MachineError
 from machines.services.machines import update_machine
 from tests.agents import moment
@@ -307,25 +318,23 @@ def test_keys_matter_only_while_it_runs(request, state, buyer, now):
 # When it fails ----------------------------------------------------------------------------------------
 
 
-def test_a_failure_is_told_and_tried_again_a_few_times_after_growing_pauses(begun, agent, buyer, provider):
+def test_a_failure_is_told_and_tried_again_after_growing_pauses_until_the_end(begun, agent, buyer, provider):
     at, pauses = begun.start + SECOND, []
-    for attempt in range(1, provision.TRIES + 1):
+    while at < begun.end:
         fail(agent, now=at, error="useradd is missing.")
-        if attempt < provision.TRIES:
-            newest = asked(begun)[-1]
-            assert standing(begun, now=at) == ("The agent tries again", "now")
-            assert take(agent, now=newest.not_before - SECOND) is None
-            pauses.append(newest.not_before - at)
-            at = newest.not_before
+        newest = asked(begun)[-1]
+        is_stubborn = len(pauses) + 1 >= provision.TRIES
+        assert standing(begun, now=at) == ("The agent tries again", "bad" if is_stubborn else "now")
+        assert take(agent, now=newest.not_before - SECOND) is None
+        pauses.append((newest.not_before - at).total_seconds())
+        at = newest.not_before
 
-    assert [pause.total_seconds() for pause in pauses] == [15, 30, 60, 120]
-    assert len(asked(begun)) == provision.TRIES
-    assert take(agent, now=begun.end - SECOND) is None
-    assert standing(begun, now=at) == ("The agent could not let the buyer in", "bad")
-    for mail in ("access-failed", "access-given-up"):
+    assert pauses[:6] == [15, 30, 60, 120, 240, 480]
+    assert set(pauses[6:]) == {600}
+    for mail in ("access-failed", "access-still-failing"):
         assert told(begun, mail) == sorted([buyer.email, provider.email])
     lines = [event for event in begun.events.all() if event.what.startswith(provision.COULD_NOT)]
-    assert len(lines) == provision.TRIES
+    assert len(lines) == provision.TRIES  # not a line every ten minutes for a week
     assert all("useradd is missing." in line.detail for line in lines)
     assert tasks.provision_bookings() == 0
 
@@ -445,10 +454,51 @@ def test_a_machine_whose_agent_took_the_work_and_fell_silent_is_erased_and_every
     assert not Access.objects.exists()
 
 
-def test_a_booking_without_a_key_has_nothing_to_erase(agent, listing, buyer, now):
+def long_there(agent, now):
+    Agent.objects.filter(pk=agent.row.pk).update(enrolled_at=now - timedelta(days=10))
+
+
+def test_a_booking_without_a_key_has_nothing_to_erase_and_is_paid_for(agent, listing, buyer, now):
+    """The machine was there and kept for the buyer the whole time."""
+    long_there(agent, now)
     booking = begin(listing, buyer, start=minute(now) - 5 * HOUR)
     end_twice(booking)
     assert booking.is_completed
+    assert booking.events.filter(what__contains="no SSH key").exists()
+    assert not Refund.objects.exists()
+
+
+def test_taking_ones_keys_away_is_no_way_around_the_terms(agent, listing, buyer, now):
+    give_key(buyer, now=now)
+    long_there(agent, now)
+    booking = begin(listing, buyer, start=minute(now) - 5 * HOUR)
+    assert asked(booking)
+    SSHKey.objects.filter(user=buyer).delete()
+    provision.provision_booking(booking_id=booking.pk, now=booking.start + SECOND)
+    end_twice(booking)
+    assert booking.is_completed
+    assert not Refund.objects.exists()
+
+
+def test_without_a_key_the_time_in_which_the_machine_was_away_comes_back_all_the_same(agent, listing, buyer, now):
+    long_there(agent, now)
+    booking = begin(listing, buyer, start=minute(now) - 5 * HOUR, hours=4)
+    Outage.objects.create(
+        machine=booking.machine, agent=agent.row, began_at=booking.start, ended_at=booking.start + 2 * HOUR
+    )
+    end_twice(booking)
+    refund = Refund.objects.get()
+    assert 0 < refund.amount < booking.price_total
+
+
+def test_access_entered_by_hand_before_the_agent_came_is_no_hand_over(machine, listing, buyer, now):
+    booking = make_paid(listing, buyer, start=minute(now) - 5 * HOUR, asked=now - 12 * HOUR)
+    enter_access(booking, now=booking.start - HOUR)
+    give_key(buyer, now=now)
+    with_agent(automatic(machine))
+    assert run.start_booking(booking_id=booking.pk, now=booking.start)
+    assert not Access.objects.exists()
+    end_twice(booking)
     assert Refund.objects.get().amount == booking.price_total
 
 

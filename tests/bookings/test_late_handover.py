@@ -161,6 +161,15 @@ def test_the_time_without_a_key_is_not_the_machines(agent, listing, buyer, now):
     assert booking.late_minutes == 2
 
 
+def test_a_buyer_who_replaces_the_key_while_waiting_loses_nothing_by_it(begun, agent, buyer, now):
+    buyer.ssh_keys.all().delete()
+    give_key(buyer, now=begun.start + 50 * MINUTE, text=OTHER_KEY, ago=timedelta(0))
+    assert provision.provision_booking(booking_id=begun.pk, now=begun.start + 51 * MINUTE)
+    hand_over(agent, now=begun.start + HOUR)
+    begun.refresh_from_db()
+    assert begun.late_minutes == 60
+
+
 # By hand ----------------------------------------------------------------------------------------------
 
 

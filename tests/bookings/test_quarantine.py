@@ -89,6 +89,13 @@ def test_a_booking_does_not_start_while_the_one_before_has_not_ended(listing, bu
     assert not run.start_booking(booking_id=following.pk, now=now)
 
 
+def test_a_sweep_that_was_held_up_starts_nothing_beside_a_later_booking(listing, buyer, other_buyer, now):
+    missed = make_paid(listing, buyer, start=minute(now) - 5 * HOUR, hours=1, asked=now - 12 * HOUR)
+    later = make_paid(listing, other_buyer, start=missed.blocked_until, hours=1, asked=now - 12 * HOUR)
+    assert run.start_booking(booking_id=later.pk, now=later.start)
+    assert not run.start_booking(booking_id=missed.pk, now=missed.start)  # its now is long ago
+
+
 def test_a_booking_of_another_machine_is_not_kept_waiting(over, other_listing, other_buyer, now):
     elsewhere = make_paid(other_listing, other_buyer, start=now - HOUR, asked=now - 10 * HOUR)
     assert run.start_booking(booking_id=elsewhere.pk, now=now)

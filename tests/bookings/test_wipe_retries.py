@@ -6,6 +6,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Notification, OutgoingMail
+from bookings import tasks
 from bookings.errors import BookingError, NotYours
 from bookings.models import Booking, ErasureCertificate, WipeEvidence, WipeStatus
 from bookings.services import erasure, run
@@ -118,6 +119,29 @@ def test_after_the_last_try_people_are_told_once_and_the_quarantine_stays(over, 
     assert over.is_awaiting_wipe
     assert not run.start_booking(booking_id=following.pk, now=following.start)
     assert over.events.last().what == "Not erased: somebody has to see to the machine"
+
+
+def test_where_an_agent_never_answers_people_are_told_once_when_the_turnaround_is_over(over, agent, administrator, now):
+    for minutes in range(0, 60, 10):
+        wipe_of(agent, now=now + timedelta(minutes=minutes))  # handed out again and again, never reported
+    early = over.blocked_until - timedelta(seconds=1)
+    assert not erasure.tell_of_overdue(booking_id=over.pk, now=early)
+    for _ in range(2):
+        erasure.tell_of_overdue(booking_id=over.pk, now=over.blocked_until)
+    for user in (over.machine.provider, administrator):
+        assert OutgoingMail.objects.filter(user=user, key__startswith=f"wipe-gave-up:{over.pk}").count() == 1
+    assert over.events.last().what == erasure.SEE_TO_IT
+    over.refresh_from_db()
+    assert over.is_awaiting_wipe
+    erase(agent, now=now + HOUR)
+    assert not erasure.overdue(now=now + HOUR).exists()
+
+
+def test_the_sweep_looks_for_erasures_that_are_overdue(over):
+    Booking.objects.filter(pk=over.pk).update(blocked_until=over.end)
+    tasks.end_bookings()
+    tasks.end_bookings()
+    assert [event.what for event in over.events.all()].count(erasure.SEE_TO_IT) == 1
 
 
 @pytest.mark.parametrize("who", ["provider", "administrator"])

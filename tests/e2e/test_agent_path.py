@@ -40,7 +40,7 @@ def add_the_machine(page: Page, server: Machine) -> str:
     page.locator("[name=network_bandwidth]").fill("1 Gbps")
     page.locator("[name=ssh_host]").fill("127.0.0.1")
     page.locator("[name=ssh_port]").fill(str(server.sshd_port))
-    page.get_by_role("button", name="Add it, and show the command").click()
+    page.get_by_role("button", name="Add the machine").click()
     page.get_by_role("button", name="Show the command").click()
     return page.locator(".terminal code").first.inner_text()
 

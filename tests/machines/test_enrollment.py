@@ -8,8 +8,10 @@ import pytest
 from django.utils import timezone
 
 from machines.models import AccessKind, Agent, EnrollmentCode, Refusal
+from machines.services.agents import revoke_agent
 from machines.services.enrollment import make_code
 from machines.services.errors import MachineError
+from machines.services.passports import take_inventory
 from tests.agents import REPORT, Key, canonical, make_agent, make_key, moment
 from tests.machines.inventories import inventory
 from tests.people import make_machine
@@ -230,3 +232,22 @@ def test_the_address_that_the_provider_entered_stays(client, machine, key, code)
 
     machine.refresh_from_db()
     assert (machine.ssh_host, machine.ssh_port) == ("gpu.example.org", 20022)
+
+
+def test_only_the_very_server_takes_the_place_of_an_agent_that_is_gone_while_data_may_be_on_it(
+    client, over, administrator
+):
+    """Another one would sign that nothing of the buyer is there, and be right about itself."""
+    machine, now = over.machine, timezone.now()
+    gone = make_agent(machine)
+    take_inventory(agent=gone.row, inventory=inventory(), now=now)
+    revoke_agent(agent=gone.row, by=administrator, now=now, reason="The disk of the agent is gone.")
+    code = make_code(machine=machine, node=None, by=machine.provider, now=now)
+    other = inventory()
+    other["gpus"] = [{**gpu, "uuid": f"GPU-other-{gpu['index']}"} for gpu in other["gpus"]]
+
+    refused = enroll(client, make_key(), code, inventory=other)
+    assert (refused.status_code, refused.json()["error"]) == (403, "not_yours")
+    assert "another server" in refused.json()["detail"]
+
+    assert enroll(client, make_key(), code, sequence=2).status_code == 200

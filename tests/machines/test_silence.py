@@ -7,9 +7,20 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import OutgoingMail
-from machines.models import Agent, AgentStatus, Machine, MaintenanceWindow, Outage, PlatformOutage, PlatformPulse
+from machines.models import (
+    AccessKind,
+    Agent,
+    AgentStatus,
+    Machine,
+    MaintenanceWindow,
+    Outage,
+    PlatformOutage,
+    PlatformPulse,
+)
 from machines.services import heartbeats, pulse, silence
+from machines.services.agents import revoke_agent
 from machines.services.downtime import down_intervals, down_time
+from machines.services.machines import update_machine
 from machines.tasks import call_silent_agents
 from tests.agents import make_agent
 from tests.people import make_machine
@@ -370,3 +381,28 @@ def test_another_machines_outage_is_not_this_ones(machine, other_provider, now):
     other = make_machine(other_provider, "other")
     outage(other, online(other, heard=now), now - 2 * HOUR, now)
     assert down_time(machine=machine, start=now - 3 * HOUR, end=now, now=now) == timedelta(0)
+
+
+def test_a_server_whose_agent_is_revoked_is_away_until_another_speaks_for_it(machine, provider, now):
+    """Else whoever knows of an outage to come would revoke the agent first, and lose no reliability."""
+    agent = online(machine, heard=now - MINUTE)
+
+    revoke_agent(agent=agent.row, by=provider, now=now, reason="")
+
+    outage = Outage.objects.get()
+    assert (outage.began_at, outage.ended_at) == (now - MINUTE, None)
+    assert not OutgoingMail.objects.exists()
+    new = make_agent(machine, last_heartbeat_at=None, status=AgentStatus.OFFLINE)
+    beat(new, now + HOUR)
+    assert Outage.objects.get().ended_at == now + HOUR
+
+
+def test_nobody_waits_for_heartbeats_of_a_machine_that_is_handed_over_by_hand(machine, provider, now):
+    Machine.objects.filter(pk=machine.pk).update(access_kind=AccessKind.AGENT)
+    agent = online(machine, heard=now - MINUTE)
+    revoke_agent(agent=agent.row, by=provider, now=now, reason="")
+    facts = {name: getattr(machine, name) for name in ("gpu_model", "gpu_count", "gpu_memory_gb", "turnaround")}
+
+    update_machine(machine=machine, facts=facts | {"access_kind": AccessKind.MANUAL}, now=now + HOUR)
+
+    assert Outage.objects.get().ended_at == now + HOUR

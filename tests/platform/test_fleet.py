@@ -9,7 +9,9 @@ from django.utils import timezone
 
 from bookings.models import ErasureCertificate
 from bookings.services.run import end_booking, start_booking
+from machines.agent_forms import UNREAD
 from machines.models import Agent, HealthHour, HealthSample, Machine, Refusal, Report
+from machines.services.machines import add_machine
 from machines.services.measuring import ask_for_benchmark
 from tests.people import HOUR, make_paid
 
@@ -60,6 +62,16 @@ def test_what_it_has_enrolled_it_knows_again(live_server, allowed, listing):
     run(live_server.url, seconds=1)
 
     assert Agent.objects.get().token_hash == token
+
+
+def test_a_machine_that_somebody_has_added_waits_for_a_server_of_theirs(live_server, allowed, listing):
+    facts = UNREAD | {"name": "mine", "network_bandwidth": "10 Gbps", "access_kind": "agent"}
+    mine = add_machine(provider=listing.machine.provider, kind="single", facts=facts)
+    assert mine.awaits_inventory
+
+    assert "1 enrolled" in run(live_server.url, seconds=1)
+
+    assert Agent.objects.get().machine_id == listing.machine_id
 
 
 def test_a_booking_on_a_simulated_machine_goes_from_start_to_certificate(live_server, allowed, listing, buyer):

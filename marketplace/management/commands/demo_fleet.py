@@ -130,6 +130,8 @@ def _servers(wanted: int | None) -> Iterator[tuple[Machine, Node | None]]:
     count = 0
     rows = Machine.objects.select_related("gpu", "provider", "verified_benchmark").prefetch_related("nodes")
     for machine in rows.order_by("pk"):
+        if machine.awaits_inventory:
+            continue  # somebody has added it, and will enrol a server of their own
         for node in list(machine.nodes.all()) if machine.is_cluster else [None]:
             if wanted is not None and count >= wanted:
                 return
