@@ -2,11 +2,13 @@
 
 import json
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
+from common.ids import uuid7
 from machines.models import AccessKind, Agent, EnrollmentCode, Refusal
 from machines.services.agents import revoke_agent
 from machines.services.enrollment import make_code
@@ -38,10 +40,10 @@ def message(key: Key, code: str, /, **changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def enroll(client, key: Key, code: str, /, *, by: Key | None = None, **changes: Any):
+def enroll(client, key: Key, code: str, /, *, by: Key | None = None, address: str = "127.0.0.1", **changes: Any):
     text = canonical(message(key, code, **changes))
     body = {"message": text, "signature": (by or key).sign(text, REPORT)}
-    return client.post("/agent/v1/enroll", json.dumps(body), content_type="application/json")
+    return client.post("/agent/v1/enroll", json.dumps(body), content_type="application/json", REMOTE_ADDR=address)
 
 
 @pytest.fixture(autouse=True)
@@ -219,7 +221,8 @@ def test_a_code_given_to_two_servers_at_once_makes_one_agent(client, machine, pr
 
 def test_guessing_codes_is_slow(client, key, settings):
     settings.MARKETPLACE_ENROLLMENT_RATE = "3/minute"
-    answers = [enroll(client, key, f"AAAA-BBBB-CCC{n}").status_code for n in range(2, 6)]
+    address = str(ip_address(uuid7().int))  # of its own: a run a moment ago was counted too
+    answers = [enroll(client, key, f"AAAA-BBBB-CCC{n}", address=address).status_code for n in range(2, 6)]
 
     assert answers == [409, 409, 409, 429]
 
