@@ -1,13 +1,10 @@
 """Agents' requests are counted in Redis, which remembers from test to test and from run to run: here each begins at none."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from common.rates import _limiter
 
 
 @pytest.fixture(autouse=True)
-def _counted_from_none() -> Iterator[None]:
+def _counted_from_none() -> None:
     _limiter().storage.reset()
-    yield
