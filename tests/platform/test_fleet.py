@@ -19,8 +19,9 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def run(url: str, **options) -> str:
+    """Long enough for two heartbeats: the first may come too soon after the last one of the run before."""
     said = StringIO()
-    call_command("demo_fleet", url=url, stdout=said, stderr=said, **({"interval": 6, "seconds": 7} | options))
+    call_command("demo_fleet", url=url, stdout=said, stderr=said, **({"interval": 6, "seconds": 14} | options))
     return said.getvalue()
 
 

@@ -100,6 +100,9 @@ class Command(BaseCommand):
         code = make_code(machine=machine, node=node, by=machine.provider, now=now)
         fleet.enroll(server, code=code, file=file)
         give_a_past(agent=Agent.objects.get(pk=server.agent), now=now)
+        inside = machine.bookings.filter(started_at__isnull=False, wipe_opened_at=None, completed_at=None)
+        server.is_used = inside.exists()
+        server.save(file)
         return server, file
 
     def _run(self, fleet: Fleet, servers: list[tuple[Server, Path]], seconds: float | None, stopping: Event) -> None:
