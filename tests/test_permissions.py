@@ -274,11 +274,11 @@ def addresses(cast: Cast, listing: Listing, now) -> dict[str, str]:
     paid = make_paid(listing, cast.buyer, start=now + 3 * DAY, asked=now)
     erased = make_over(listing, cast.buyer, end=now - 2 * DAY)
     (wipe, *_) = record_wipe(erased, now=now - DAY)
-    over = make_over(listing, cast.buyer, end=now - HOUR)
     signed = make_agent_over(listing, cast.buyer, agent := make_agent(machine), end=now - 3 * DAY)
     evidence = erase(agent, now=now - 2 * DAY - HOUR)
     asked = Work.objects.filter(agent=agent.row)[0]
     Machine.objects.filter(pk=machine.pk).update(access_kind=AccessKind.MANUAL)
+    over = make_over(listing, cast.buyer, end=now - HOUR)
     key = add_key(user=cast.buyer, text=KEY, name="laptop")
     upkeep = announce(
         machine=machine,
