@@ -267,9 +267,13 @@ class Machine:
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """SIGKILL for what :meth:`start` began (not only for the ``nsenter`` in front of it), as a power cut does it."""
-        for child in _children(process.pid):
-            _kill(child)
-        process.wait(timeout=10)
+        deadline = time.monotonic() + 10
+        while process.poll() is None:  # one that has just been started may not have got that far yet
+            for child in _children(process.pid):
+                _kill(child)
+            if time.monotonic() > deadline:
+                raise RuntimeError("After 10 s what was started in the disposable machine lives on.")
+            time.sleep(0.02)
 
     def copy_in(self, source: Path, target: str) -> str:
         """Copy a file or folder into it."""

@@ -167,8 +167,10 @@ STORIES: dict[str, Callable[[Hosted], None]] = {
 
 
 @pytest.fixture(scope="module")
-def stories(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[None]]]:
-    """All of them, begun together."""
+def stories(
+    request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[None]]]:
+    """All that were selected, begun together."""
     if reason := obstacle():
         pytest.skip(reason)
 
@@ -184,7 +186,9 @@ def stories(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
 
     folder = tmp_path_factory.mktemp("stories")
     with ThreadPoolExecutor(len(STORIES)) as pool:
-        yield {name: pool.submit(tell, name, folder / name) for name in STORIES}
+        chosen = [item.callspec.params["name"] for item in request.session.items if hasattr(item, "callspec")
+                  and item.path == Path(__file__)]  # fmt: skip
+        yield {name: pool.submit(tell, name, folder / name) for name in chosen}
 
 
 @pytest.mark.parametrize("name", STORIES)
