@@ -6,7 +6,7 @@ from django.db import transaction
 
 from accounts.models import User
 from common.rates import spend
-from machines.models import Agent, AgentStatus, Machine, Work, WorkKind, WorkState
+from machines.models import Agent, Machine, Work, WorkKind
 from machines.services.busy import is_busy
 from machines.services.errors import MachineError
 from machines.services.silence import gone_for_good
@@ -35,15 +35,8 @@ def revoke_agent(*, agent: Agent, by: User, now: datetime, reason: str) -> Agent
             "A booking runs on this machine, or the erasure after one is not shown yet. "
             "Only the agent can show it, so it stays until then."
         )
-    row.revoked_at, row.revoked_by, row.revoked_because = now, by, reason.strip()[:MOST_REASON]
-    row.status = AgentStatus.OFFLINE
-    row.save(update_fields=["revoked_at", "revoked_by", "revoked_because", "status"])
     row.machine = machine
-    gone_for_good(agent=row, now=now)
-    Work.objects.open().filter(agent=row).update(state=WorkState.CANCELED, finished_at=now, lease_until=None)
-    if machine.provider_agent_status != AgentStatus.OFFLINE:
-        machine.provider_agent_status = AgentStatus.OFFLINE
-        machine.save(update_fields=["provider_agent_status", "updated_at"])
+    gone_for_good(agent=row, because=reason.strip()[:MOST_REASON], by=by, now=now)
     return row
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from accounts.models import User
 from common import sshsig
-from machines.models import AccessKind, Agent, AgentStatus, EnrollmentCode, Machine, Node
+from machines.models import AccessKind, Agent, EnrollmentCode, Machine, Node
 from machines.services import inventories, messages, passports
 from machines.services.busy import is_busy
 from machines.services.errors import AgentRefused, MachineError
@@ -145,10 +145,8 @@ def _replace(machine: Machine, code: EnrollmentCode, *, now: datetime) -> None:
             "A booking runs on this machine, or its erasure is not shown. Only the agent that it has can show it.",
             status=409,
         )
-    before.revoked_at, before.revoked_by, before.revoked_because = now, code.made_by, "Replaced by a new enrollment"
-    before.status = AgentStatus.OFFLINE
-    before.save(update_fields=["revoked_at", "revoked_by", "revoked_because", "status"])
-    gone_for_good(agent=before, now=now)
+    before.machine = machine
+    gone_for_good(agent=before, because="Replaced by a new enrollment", by=code.made_by, now=now)
 
 
 def _check_same_server(machine: Machine, code: EnrollmentCode, message: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from common.files import kept_with_rows
 from machines import events
-from machines.models import Agent, AgentStatus, Machine, Report, Work, WorkKind, WorkState
+from machines.models import Agent, Machine, Report, Work, WorkKind, WorkState
 from machines.services import measuring, messages, passports
 from machines.services.busy import is_busy
 from machines.services.enrollment import digest
@@ -166,9 +166,4 @@ def unenroll(*, agent: Agent, envelope: Any, now: datetime) -> None:
         raise AgentRefused(
             "too_late", "A booking runs on this machine, or its erasure is not shown yet.", status=409, kept=False
         )
-    agent.revoked_at, agent.revoked_because, agent.status = now, "Left by itself", AgentStatus.OFFLINE
-    agent.save(update_fields=["revoked_at", "revoked_because", "status"])
-    gone_for_good(agent=agent, now=now)
-    Work.objects.open().filter(agent=agent).update(state=WorkState.CANCELED, finished_at=now, lease_until=None)
-    agent.machine.provider_agent_status = AgentStatus.OFFLINE
-    agent.machine.save(update_fields=["provider_agent_status", "updated_at"])
+    gone_for_good(agent=agent, because="Left by itself", by=None, now=now)

@@ -9,11 +9,20 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from accounts.models import Notification
+from accounts.models import Notification, User
 from accounts.outbox import in_zone_of, write_mail
 from accounts.services.notifications import notify
 from common.formats import duration, when
-from machines.models import Agent, AgentStatus, Machine, MaintenanceWindow, Outage, PlatformOutage
+from machines.models import (
+    Agent,
+    AgentStatus,
+    Machine,
+    MaintenanceWindow,
+    Outage,
+    PlatformOutage,
+    Work,
+    WorkState,
+)
 from machines.services import pulse
 
 log = logging.getLogger(__name__)
@@ -70,15 +79,20 @@ def call_offline(*, machine_id: UUID, now: datetime) -> bool:
     return _follow(machine)
 
 
-def gone_for_good(*, agent: Agent, now: datetime) -> None:
-    """An agent that is no longer believed is not heard any more: its server is away until another agent speaks for it.
+def gone_for_good(*, agent: Agent, because: str, by: User | None, now: datetime) -> None:
+    """Believe nothing more that an agent says, and ask it for nothing more: its server is away until another speaks for it.
 
     The caller holds the locks of both rows. Nobody is told: whoever revoked it knows.
     """
+    agent.revoked_at, agent.revoked_by, agent.revoked_because = now, by, because
+    agent.status = AgentStatus.OFFLINE
+    agent.save(update_fields=["revoked_at", "revoked_by", "revoked_because", "status"])
+    Work.objects.open().filter(agent=agent).update(state=WorkState.CANCELED, finished_at=now, lease_until=None)
     Outage.objects.bulk_create(
         [Outage(machine=agent.machine, agent=agent, began_at=agent.last_heartbeat_at or now, told_at=now)],
         ignore_conflicts=True,
     )
+    _follow(agent.machine)
 
 
 def no_longer_watched(*, machine: Machine, now: datetime) -> None:
