@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 
-from accounts.models import Notification, OutgoingMail, Role, SSHKey, User, Verification
+from accounts.models import BillingDetails, Notification, OutgoingMail, Role, SSHKey, User, Verification
 from accounts.services.verifications import decide_verification
+from accounts.tax import treatment_of_details
 from common.administration import ActsOnRows, SaveChanged, ShownAdmin, decide, linked, links_to
 
 
@@ -153,6 +154,37 @@ class VerificationAdmin(ShownAdmin):
                 verification=row, approve=approve, by=by, reason=reason, now=timezone.now()
             ),
         )
+
+
+@admin.register(BillingDetails)
+class BillingDetailsAdmin(ShownAdmin):
+    """Whom invoices name from now on. Those that are issued keep what they say."""
+
+    list_display = ["name", "user_link", "kind", "country", "vat_id", "updated_at"]
+    list_filter = ["kind", "updated_at"]
+    list_select_related = ["user"]
+    search_fields = ["name", "vat_id", "invoice_email", "user__email", "user__name", "user__organization_name"]
+    date_hierarchy = "updated_at"
+    fields = [
+        "user_link",
+        "kind",
+        "name",
+        "street",
+        "postal_code",
+        "city",
+        "country",
+        "vat_id",
+        "invoice_email",
+        "purchase_order",
+        "cost_centre",
+        "vat",
+        "updated_at",
+    ]
+    user_link = linked("user")
+
+    @admin.display(description="VAT that follows")
+    def vat(self, details: BillingDetails) -> str:
+        return treatment_of_details(details).sentence
 
 
 @admin.register(SSHKey)

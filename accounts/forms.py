@@ -6,7 +6,8 @@ from typing import Any
 
 from django import forms
 
-from accounts.models import Role, SSHKey, User, Verification
+from accounts import vat_ids
+from accounts.models import BillingDetails, BillingKind, Role, SSHKey, User, Verification
 from accounts.services.roles import PURPOSES
 
 PURPOSE_WORDS = {Role.BUYER: "To book servers", Role.PROVIDER: "To offer servers"}
@@ -94,6 +95,50 @@ class VerificationForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ["kind", "legal_name", "country", "statement"]
         help_texts = {"legal_name": "As it stands in your identity card or in the register."}
         widgets = {"statement": forms.Textarea(attrs={"rows": 6})}
+
+
+class BillingDetailsForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Whom invoices name. :class:`BillingDetails` itself knows which VAT ids and addresses there are."""
+
+    kind = forms.ChoiceField(label="Who is billed?", choices=BillingKind.choices, widget=forms.RadioSelect)
+    vat_id = forms.CharField(
+        label="VAT id",
+        max_length=40,
+        required=False,
+        widget=forms.TextInput(attrs={"autocapitalize": "characters", "autocomplete": "off", "spellcheck": "false"}),
+        help_text="Of businesses, with the letters that it begins with: ATU13585627.",
+    )
+
+    class Meta:
+        model = BillingDetails
+        fields = [
+            "kind",
+            "country",
+            "vat_id",
+            "name",
+            "street",
+            "postal_code",
+            "city",
+            "invoice_email",
+            "purchase_order",
+            "cost_centre",
+        ]
+        labels = {"street": "Street and number", "cost_centre": "Cost centre", "purchase_order": "Purchase order"}
+        help_texts = {
+            "name": "Your own, or the business's as it stands in its register.",
+            "postal_code": "Empty only where there is none.",
+            "invoice_email": "Empty: the address of your account.",
+            "purchase_order": "Written on invoices. You can change it with each booking.",
+            "cost_centre": "Written on invoices, too.",
+        }
+
+    def clean_vat_id(self) -> str:
+        """Without the spaces that it is typed with, so that it fits its column."""
+        country = str(self.cleaned_data.get("country", ""))
+        try:
+            return vat_ids.normal(self.cleaned_data["vat_id"], country)
+        except vat_ids.WrongVatId as error:
+            raise forms.ValidationError(error.message) from error
 
 
 class SSHKeyForm(forms.Form):

@@ -14,6 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.models import PRIVATE, OutgoingMail, User
+from common.formats import in_region
 from common.ids import uuid7
 from common.leases import Clock, growing_pause
 from common.queue import soon
@@ -27,20 +28,27 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 
 @contextmanager
-def in_zone_of(user: User) -> Iterator[None]:
-    """Format times for this person: in their own zone, or in UTC when they have not said."""
-    with timezone.override(zoneinfo.ZoneInfo(user.timezone or "UTC")):
+def written_for(user: User) -> Iterator[None]:
+    """Format times, numbers and money for this person: in their own zone, or in UTC, and as in their own country."""
+    with timezone.override(zoneinfo.ZoneInfo(user.timezone or "UTC")), in_region(user.country.code or ""):
         yield
 
 
 def write_mail(
-    *, user: User, key: str, subject: str, paragraphs: Sequence[str], action: tuple[str, str] | None = None
+    *,
+    user: User,
+    key: str,
+    subject: str,
+    paragraphs: Sequence[str],
+    action: tuple[str, str] | None = None,
+    address: str = "",
 ) -> None:
     """Put a mail into the outbox, inside the caller's transaction.
 
     Args:
         key: names the event; the same event never writes two mails to one person.
         action: a button's words and the path it leads to.
+        address: where to, if not to the user's own address.
     """
     context = {
         "subject": subject,
@@ -50,6 +58,7 @@ def write_mail(
     }
     mail = OutgoingMail(
         user=user,
+        address=address,
         key=key,
         subject=" ".join(subject.split()),  # names that people type may have line breaks, subjects may not
         text=render_to_string("mail/message.txt", context),

@@ -1,6 +1,7 @@
-"""A person's own pages: profile, verification, SSH keys. Signing in and up is django-allauth's."""
+"""A person's own pages: profile, billing details, verification, SSH keys. Signing in and up is django-allauth's."""
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
@@ -11,14 +12,17 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
 
-from accounts.forms import ProfileForm, SSHKeyForm, VerificationForm
-from accounts.models import SSHKey, User, Verification
+from accounts.forms import BillingDetailsForm, ProfileForm, SSHKeyForm, VerificationForm
+from accounts.models import BillingDetails, BillingKind, SSHKey, User, Verification
 from accounts.requests import AuthenticatedRequest
+from accounts.services.billing_details import save_billing_details
 from accounts.services.notifications import read_all
 from accounts.services.roles import set_purposes
 from accounts.services.ssh_keys import add_key
 from accounts.services.verifications import request_verification
+from accounts.tax import supplier_treatment_of_details, treatment_of_details
 from common.errors import MarketplaceError
 
 NOTIFICATIONS_A_PAGE = 30
@@ -72,6 +76,44 @@ def _words_of(before: Verification | None, user: User) -> dict[str, str]:
         "legal_name": before.legal_name,
         "country": before.country.code,
         "statement": before.statement,
+    }
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+@vary_on_headers("HX-Request")
+def billing_details(request: AuthenticatedRequest) -> HttpResponse:
+    """Whom invoices name; with ``HX-Request`` only what VAT would follow from what is typed."""
+    if request.htmx and request.method == "GET":  # type: ignore[attr-defined]
+        typed = BillingDetailsForm(request.GET)
+        return render(request, "accounts/_tax.html", {"wrong": typed.errors.get("vat_id"), **_tax_of(typed)})
+    form = BillingDetailsForm(request.POST or None, instance=_details_to_start_with(request.user))
+    if request.method == "POST" and form.is_valid():
+        save_billing_details(user=request.user, details=form.instance)
+        messages.success(request, "Your billing details are saved.")
+        return redirect("billing_details")
+    context = {"form": form, **_tax_of(form)}
+    return render(request, "accounts/billing_details.html", context, status=422 if form.errors else 200)
+
+
+def _details_to_start_with(user: User) -> BillingDetails:
+    """The person's own, as they are stored; without any, what their profile suggests."""
+    stored = BillingDetails.objects.filter(user=user).first()
+    return stored or BillingDetails(
+        user_id=user.pk,
+        kind=BillingKind.BUSINESS if user.organization_name else BillingKind.INDIVIDUAL,
+        name=user.organization_name or user.name,
+        country=user.country,
+    )
+
+
+def _tax_of(form: BillingDetailsForm) -> dict[str, Any]:
+    """What follows from what is typed. A VAT id with something wrong about it is none."""
+    if "vat_id" in form.errors:
+        form.instance.vat_id = ""
+    return {
+        "treatment": treatment_of_details(form.instance),
+        "supplier_treatment": supplier_treatment_of_details(form.instance),
     }
 
 

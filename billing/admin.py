@@ -5,10 +5,16 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing.models import Payment, Refund, StripeCustomer, WebhookEvent
+from billing import admin_invoices as admin_invoices
+from billing import admin_payouts as admin_payouts
+from billing import admin_subscriptions as admin_subscriptions
+from billing import admin_ledger  # noqa: F401 registers its rows
+from billing.models import Chargeback, LedgerTransaction, Payment, Refund, SavedCard, StripeCustomer, WebhookEvent
 from billing.services.payments import synchronise
 from billing.services.refunds import ask_again
 from billing.services.webhooks import replay_event
@@ -20,6 +26,16 @@ from common.errors import MarketplaceError
 class RefundInline(ShownInline):
     model = Refund
     fields = ["requested_at", "amount", "currency", "reason", "status", "made_at", "failure"]
+
+
+class ChargebackInline(ShownInline):
+    model = Chargeback
+    fields = ["opened_at", "amount", "currency", "reason", "state", "evidence_due_by", "closed_at"]
+
+
+class PostingInline(ShownInline):
+    model = LedgerTransaction
+    fields = ["at", "kind", "note"]
 
 
 @admin.register(Payment)
@@ -39,16 +55,20 @@ class PaymentAdmin(ShownAdmin):
     list_select_related = ["booking", "payer", "provider"]
     search_fields = ["id", "stripe_payment_intent", "invoice_number", "booking__id", "payer__email", "provider__email"]
     date_hierarchy = "timestamp"
-    inlines = [RefundInline]
+    inlines = [RefundInline, ChargebackInline, PostingInline]
     fields = [
         "id",
         "amount",
         "given_back",
         "status",
         "booking_link",
+        "charge_link",
         "machine_link",
         "payer_link",
         "provider_link",
+        "history",
+        "commission_rate",
+        "off_session",
         "timestamp",
         "paid_at",
         "asked_at",
@@ -61,6 +81,7 @@ class PaymentAdmin(ShownAdmin):
     ]
     actions = ["ask_the_processor"]
     booking_link = linked("booking")
+    charge_link = linked("charge")
     machine_link = linked("machine")
     payer_link = linked("payer")
     provider_link = linked("provider")
@@ -68,6 +89,12 @@ class PaymentAdmin(ShownAdmin):
     @admin.display(description="amount", ordering="amount_total")
     def amount(self, payment: Payment) -> str:
         return formats.money(payment.amount_total, payment.currency)
+
+    @admin.display(description="history")
+    def history(self, payment: Payment) -> SafeString:
+        return format_html(
+            '<a href="{}">All of it on one page</a>', reverse("payment_detail", args=[payment.pk])
+        )
 
     @admin.display(description="given back, or on its way")
     def given_back(self, payment: Payment) -> str:
@@ -178,6 +205,27 @@ class WebhookEventAdmin(ShownAdmin):
                 raise MarketplaceError(event.error or "It is being processed at this moment.")
 
         for_each(self, request, list(queryset), again, done="processed again")
+
+
+@admin.register(SavedCard)
+class SavedCardAdmin(ShownAdmin):
+    list_display = ["label", "user_link", "is_default", "exp_month", "exp_year", "created_at", "removed_at"]
+    list_filter = ["is_default", "brand", "created_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "last4", "stripe_payment_method"]
+    date_hierarchy = "created_at"
+    fields = [
+        "user_link",
+        "brand",
+        "last4",
+        "exp_month",
+        "exp_year",
+        "is_default",
+        "created_at",
+        "removed_at",
+        "stripe_payment_method",
+    ]
+    user_link = linked("user")
 
 
 @admin.register(StripeCustomer)

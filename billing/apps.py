@@ -9,5 +9,7 @@ class BillingConfig(AppConfig):
         from bookings import events
 
         events.booking_canceled.connect(observers.refund_canceled, dispatch_uid="billing.refund_canceled")
+        events.booking_ended_early.connect(observers.refund_ended_early, dispatch_uid="billing.refund_ended_early")
+        events.booking_cut.connect(observers.refund_cut, dispatch_uid="billing.refund_cut")
         events.booking_time_lost.connect(observers.refund_lost_time, dispatch_uid="billing.refund_lost_time")
         events.booking_undelivered.connect(observers.refund_undelivered, dispatch_uid="billing.refund_undelivered")

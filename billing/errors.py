@@ -11,6 +11,10 @@ class CardDeclined(PaymentError):
     """The bank said no. The hold stays; another card may do."""
 
 
+class AuthenticationNeeded(CardDeclined):
+    """The bank wants to see the buyer, who was not there. On the page they can confirm it."""
+
+
 class ProcessorAway(PaymentError):
     """The payment processor did not answer, so that it is not known whether it did what it was asked to."""
 
@@ -23,3 +27,15 @@ class ProcessorAway(PaymentError):
 
 class ProcessorRefused(PaymentError):
     """The payment processor answered that the request makes no sense to it: a fault of ours, logged."""
+
+    #: The processor's word for what is wrong, as ``charge_already_refunded``.
+    code = ""
+    #: The parameter that it did not like, if it said so.
+    param = ""
+    #: Of the answer, as in HTTP.
+    status = 0
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the processor has no such object, or no such kind of objects."""
+        return self.status == 404 or self.code == "resource_missing"

@@ -28,7 +28,21 @@ def refund_canceled(
 
 def refund_undelivered(sender: Any, *, booking: Booking, now: datetime, **_: Any) -> None:
     """Owe the buyer everything."""
-    refund_booking(booking=booking, amount=booking.price_total, reason=RefundReason.NOT_DELIVERED, by=None, now=now)
+    refund_booking(booking=booking, amount=booking.paid_total, reason=RefundReason.NOT_DELIVERED, by=None, now=now)
+
+
+def refund_ended_early(
+    sender: Any, *, booking: Booking, amount: Decimal, by: User | None, now: datetime, **_: Any
+) -> None:
+    """Owe the buyer what the terms give back for the time that was left."""
+    if amount > 0:
+        refund_booking(booking=booking, amount=amount, reason=RefundReason.ENDED_EARLY, by=by, now=now)
+
+
+def refund_cut(sender: Any, *, booking: Booking, amount: Decimal, now: datetime, **_: Any) -> None:
+    """Owe the buyer what was paid for time after the stage that was not."""
+    if amount > 0:
+        refund_booking(booking=booking, amount=amount, reason=RefundReason.STAGE_NOT_PAID, by=None, now=now)
 
 
 def refund_lost_time(

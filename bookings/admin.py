@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bookings.models import Access, Booking, BookingEvent, DataWipe, ErasureCertificate, WipeEvidence
+from bookings.models import Access, Booking, BookingEvent, Charge, DataWipe, ErasureCertificate, WipeEvidence
 from common import formats
 from common.administration import ShownAdmin, ShownInline, link_to, linked, links_to
 
@@ -58,6 +58,46 @@ class StageFilter(admin.SimpleListFilter):
         return queryset.awaiting_wipe() if self.value() == "wipe" else queryset
 
 
+class ChargeInline(ShownInline):
+    model = Charge
+    fields = ["number", "kind", "status", "covers_from", "covers_until", "amount", "currency", "due_at", "paid_at"]
+
+
+@admin.register(Charge)
+class ChargeAdmin(ShownAdmin):
+    list_display = ["created_at", "booking_link", "number", "kind", "status", "money", "due_at", "paid_at"]
+    list_filter = ["status", "kind", "currency", "due_at"]
+    list_select_related = ["booking"]
+    search_fields = ["id", "booking__id", "booking__buyer__email"]
+    date_hierarchy = "due_at"
+    fields = [
+        "id",
+        "booking_link",
+        "number",
+        "kind",
+        "status",
+        "money",
+        "covers_from",
+        "covers_until",
+        "created_at",
+        "due_at",
+        "expires_at",
+        "paid_at",
+        "dropped_at",
+        "dropped_because",
+        "payment_links",
+    ]
+    booking_link = linked("booking")
+
+    @admin.display(description="amount", ordering="amount")
+    def money(self, charge: Charge) -> str:
+        return formats.money(charge.amount, charge.currency)
+
+    @admin.display(description="payments")
+    def payment_links(self, charge: Charge) -> SafeString | str:
+        return links_to(charge.payments.all())
+
+
 @admin.register(Booking)
 class BookingAdmin(ShownAdmin):
     list_display = ["reference", "state", "machine_link", "buyer_link", "provider_link", "start", "end", "price"]
@@ -65,7 +105,7 @@ class BookingAdmin(ShownAdmin):
     list_select_related = ["machine__provider", "buyer"]
     search_fields = ["id", "buyer__email", "buyer__name", "machine__name", "machine__provider__email"]
     date_hierarchy = "start"
-    inlines = [EventInline, WipeInline, AccessInline]
+    inlines = [ChargeInline, EventInline, WipeInline, AccessInline]
     fields = [
         "id",
         "state",
@@ -79,6 +119,10 @@ class BookingAdmin(ShownAdmin):
         "blocked_until",
         "price",
         "quote",
+        "tax_kind",
+        "tax_rate",
+        "purchase_order",
+        "cost_centre",
         "payment_links",
         "cancellation_terms",
         "created_at",
@@ -99,6 +143,9 @@ class BookingAdmin(ShownAdmin):
         "down_minutes",
         "lost_amount",
         "settled_at",
+        "ended_early_at",
+        "paid_minutes",
+        "unused_amount",
     ]
     machine_link = linked("machine")
     listing_link = linked("listing")

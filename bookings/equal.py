@@ -6,19 +6,25 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from bookings.availability import whole_minute
+from bookings.errors import Window
 from bookings.models import Booking
 
 #: Somebody has to read the results and pay before the window begins.
 A_MOMENT = timedelta(minutes=5)
 
 
-def equal_machines(booking: Booking, *, now: datetime) -> str:
-    """The path of a search: the same GPU, as many of them, free for as long as was booked, from its start or from now."""
+def equal_machines(booking: Booking, *, now: datetime, window: Window | None = None) -> str:
+    """The path of a search: the same GPU, as many of them, free for as long as was booked, from its start or from now.
+
+    Args:
+        window: free then, and not at the booking's own time.
+    """
     machine = booking.machine
-    start = max(booking.start, whole_minute(now) + A_MOMENT)
+    wanted, until = window or (booking.start, booking.start + booking.booked_duration)
+    start = max(wanted, whole_minute(now) + A_MOMENT)
     query = QueryDict(mutable=True)
     query["start"] = start.isoformat()
-    query["end"] = (start + booking.booked_duration).isoformat()
+    query["end"] = (start + (until - wanted)).isoformat()
     if machine.gpu:
         query["gpu"] = machine.gpu.slug
     elif machine.gpu_count:

@@ -68,6 +68,35 @@ class WindowTaken(BookingError):
         return self.message
 
 
+class ExtensionTaken(WindowTaken):
+    """A booking cannot be extended so far: somebody has the machine by then.
+
+    Attributes:
+        latest: until when it could be extended; ``None``: not at all.
+        equal: the path of a search for equal machines that are free for the time that was wanted.
+    """
+
+    def __init__(
+        self,
+        start: datetime,
+        *,
+        taken: list[Window],
+        latest: datetime | None,
+        equal: str,
+        is_yours: bool = False,
+        upkeep: Collection[Window] = (),
+    ) -> None:
+        super().__init__(start, taken=taken, find_free=list, is_yours=is_yours, upkeep=upkeep)
+        self.field = "end"
+        self.latest = latest
+        self.equal = equal
+
+    @property
+    def message(self) -> str:
+        at_most = f"You can extend until {when(self.latest)}." if self.latest else "What follows is not to be had."
+        return f"{super().message} {at_most}"
+
+
 class PriceChanged(BookingError):
     """The price is no longer the one that the buyer was shown."""
 

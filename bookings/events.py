@@ -14,6 +14,14 @@ booking_canceled = Signal()
 #: A booking is over and the machine was never handed over. Arguments: ``booking``, ``now``.
 booking_undelivered = Signal()
 
+#: The buyer has ended a booking early. Arguments: ``booking``, ``amount`` (``Decimal``, perhaps zero: what comes back
+#: for the time that was left), ``by``, ``now``.
+booking_ended_early = Signal()
+
+#: A booking was cut to its paid time, because a stage was not paid. Arguments: ``booking``, ``amount`` (``Decimal``,
+#: perhaps zero: what was paid for later time), ``now``.
+booking_cut = Signal()
+
 #: A booking is over and the buyer could not use all of it. Arguments: ``booking``, ``amount`` (``Decimal``, of its
 #: price), ``reason`` (``"late"``, ``"down"``, ``"late_and_down"`` or ``"not_as_booked"``), ``by``, ``now``.
 booking_time_lost = Signal()

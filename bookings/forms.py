@@ -50,6 +50,20 @@ class CancelForm(forms.Form):
     )
 
 
+class ExtendForm(MomentsForm):
+    """A later end of a booking, and the price that the buyer was shown for it."""
+
+    end = MomentField(label="New end", validators=[not_far_away])
+    expected_total = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
+
+
+class EndForm(forms.Form):
+    """The end that the buyer was shown, and what comes back at it."""
+
+    at = forms.DateTimeField(required=False, widget=forms.HiddenInput)
+    expected_back = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
+
+
 class AccessForm(forms.ModelForm[Access]):
     class Meta:
         model = Access

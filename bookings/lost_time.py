@@ -89,9 +89,11 @@ def lost_time(booking: Booking, *, now: datetime) -> LostTime:
     down = counted if booking.down_minutes is None else booking.down_minutes
     free = int(settings.MARKETPLACE_DOWNTIME_FREE / MINUTE)
     late = 0 if booking.booked_end else booking.late_minutes
-    booked = int(booking.booked_duration / MINUTE)
-    lost = min(late + max(0, down - free), booked)
+    booked = booking.booked_duration // MINUTE
+    # What was given back for the time that was left is not lost once more.
+    lost = min(late + max(0, down - free), booked, (booking.booked_until - booking.start) // MINUTE)
     amount = rounded(booking.price_total * lost / booked, booking.currency)
+    amount = min(amount, booking.price_total - booking.unused_amount)
     return LostTime(
         since=booking.start,
         until=booking.end,

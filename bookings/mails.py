@@ -2,23 +2,24 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from django.conf import settings
 from django.urls import reverse
 
 from accounts.models import Notification, User
-from accounts.outbox import in_zone_of, write_mail
+from accounts.outbox import write_mail, written_for
 from accounts.services.notifications import notify
 from bookings.equal import equal_machines
 from bookings.lost_time import LostTime
-from bookings.models import Access, Booking, ErasureCertificate
-from bookings.terms import Refund, frozen_into
+from bookings.models import Access, Booking, Charge, ErasureCertificate
+from bookings.terms import Ending, Refund, frozen_into
 from common.formats import duration, money, when_both
 from machines.models import Machine, MaintenanceWindow
 
 
 def requested(booking: Booking) -> None:
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         _tell(
             booking.buyer,
             booking,
@@ -33,7 +34,7 @@ def requested(booking: Booking) -> None:
 
 def confirmed(booking: Booking) -> None:
     buyer, provider = booking.buyer, booking.machine.provider
-    with in_zone_of(buyer):
+    with written_for(buyer):
         _tell(
             buyer,
             booking,
@@ -46,7 +47,7 @@ def confirmed(booking: Booking) -> None:
             if buyer.ssh_keys.exists()
             else "Add your SSH public key to your account before the start: without one nobody can let you in.",
         )
-    with in_zone_of(provider):
+    with written_for(provider):
         _tell(
             provider,
             booking,
@@ -62,7 +63,7 @@ def confirmed(booking: Booking) -> None:
 def canceled(booking: Booking, refund: Refund, why: str, note: str) -> None:
     buyer, provider = booking.buyer, booking.machine.provider
     back = f"{money(refund.back, refund.currency)} of {money(refund.price, refund.currency)} comes back."
-    with in_zone_of(buyer):
+    with written_for(buyer):
         _tell(
             buyer,
             booking,
@@ -75,7 +76,7 @@ def canceled(booking: Booking, refund: Refund, why: str, note: str) -> None:
     is_coming = booking.canceled_at is None or booking.end > booking.canceled_at
     free = " The window is free again." if is_coming else ""
     if refund.price:
-        with in_zone_of(provider):
+        with written_for(provider):
             _tell(
                 provider,
                 booking,
@@ -88,7 +89,7 @@ def canceled(booking: Booking, refund: Refund, why: str, note: str) -> None:
 
 def access_needed(booking: Booking) -> None:
     buyer, provider = booking.buyer, booking.machine.provider
-    with in_zone_of(provider):
+    with written_for(provider):
         _tell(
             provider,
             booking,
@@ -100,7 +101,7 @@ def access_needed(booking: Booking) -> None:
             button="Enter access details",
             page="access/",
         )
-    with in_zone_of(buyer):
+    with written_for(buyer):
         _tell(
             buyer,
             booking,
@@ -112,7 +113,7 @@ def access_needed(booking: Booking) -> None:
 
 def access_ready(booking: Booking, access: Access, *, occasion: str = "") -> None:
     """``occasion``: of a correction, what tells it apart from the one before."""
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         _tell(
             booking.buyer,
             booking,
@@ -132,7 +133,7 @@ def access_ready(booking: Booking, access: Access, *, occasion: str = "") -> Non
 
 
 def key_needed(booking: Booking) -> None:
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         _tell(
             booking.buyer,
             booking,
@@ -149,7 +150,7 @@ def access_failed(booking: Booking, error: str, *, is_stubborn: bool) -> None:
     """The machine's agent could not let the buyer in. ``is_stubborn``: not the first time, nor the second."""
     event = "access-still-failing" if is_stubborn else "access-failed"
     buyer, provider = booking.buyer, booking.machine.provider
-    with in_zone_of(provider):
+    with written_for(provider):
         _tell(
             provider,
             booking,
@@ -163,7 +164,7 @@ def access_failed(booking: Booking, error: str, *, is_stubborn: bool) -> None:
             "A machine that is never handed over is refunded in full.",
             tone=Notification.Tone.BAD,
         )
-    with in_zone_of(buyer):
+    with written_for(buyer):
         _tell(
             buyer,
             booking,
@@ -179,7 +180,7 @@ def access_failed(booking: Booking, error: str, *, is_stubborn: bool) -> None:
 
 
 def mismatch(booking: Booking) -> None:
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         _tell(
             booking.buyer,
             booking,
@@ -198,7 +199,7 @@ def mismatch(booking: Booking) -> None:
 
 def left(booking: Booking) -> None:
     buyer, provider = booking.buyer, booking.machine.provider
-    with in_zone_of(buyer):
+    with written_for(buyer):
         _tell(
             buyer,
             booking,
@@ -207,7 +208,7 @@ def left(booking: Booking) -> None:
             f"Your booking {booking.reference} ends at {when_both(booking.end)}, because the machine is not as booked.",
             f"{_price(booking)} comes back in full. The machine is erased as after every booking.",
         )
-    with in_zone_of(provider):
+    with written_for(provider):
         _tell(
             provider,
             booking,
@@ -223,11 +224,100 @@ def left(booking: Booking) -> None:
         )
 
 
+def extended(booking: Booking, charge: Charge) -> None:
+    """To both: the end has moved. ``charge``: the extension."""
+    buyer, provider = booking.buyer, booking.machine.provider
+    with written_for(buyer):
+        _tell(
+            buyer,
+            booking,
+            "booking-extended",
+            f"Extended: {booking.machine.title}",
+            f"{booking.machine.title} is yours until {when_both(booking.end)}.",
+            f"You paid {money(charge.amount, charge.currency)} for it." if charge.amount else "It costs nothing.",
+            occasion=f"{charge.pk}",
+            tone=Notification.Tone.GOOD,
+        )
+    with written_for(provider):
+        _tell(
+            provider,
+            booking,
+            "booking-extended",
+            f"Extended: {booking.machine.name}",
+            f"The booking {booking.reference} of {booking.machine.name} has been extended and paid. It ends at "
+            f"{when_both(booking.end)} now.",
+            "Its agent knows."
+            if booking.is_automatic
+            else "If the buyer's account locks itself at a date, move that date.",
+            occasion=f"{charge.pk}",
+        )
+
+
+def extension_lapsed(booking: Booking, charge: Charge) -> None:
+    with written_for(booking.buyer):
+        _tell(
+            booking.buyer,
+            booking,
+            "extension-lapsed",
+            f"Not extended: {booking.machine.title}",
+            f"The extension to {when_both(charge.until)} was not paid in time. The end stays at {when_both(booking.end)}.",
+            "Nothing has been charged. You can ask for it again while the machine is free.",
+            button="Extend it",
+            page="extend/",
+            occasion=f"{charge.pk}",
+            tone=Notification.Tone.WARN,
+        )
+
+
+def ended_early(booking: Booking, ending: Ending) -> None:
+    """To both: the buyer has ended it, and what comes back by the terms."""
+    back = f"{money(ending.back, ending.currency)} of {money(ending.price, ending.currency)}"
+    stages = f"{money(ending.not_charged, ending.currency)} of later stages is not charged any more."
+    for user, comes in ((booking.buyer, "comes back to you"), (booking.machine.provider, "goes back to the buyer")):
+        with written_for(user):
+            _tell(
+                user,
+                booking,
+                "ended-early",
+                f"Ended early: {booking.machine.title}",
+                f"The booking {booking.reference} ends at {when_both(booking.end)}, as its buyer wishes. The machine is "
+                "erased then, as after every booking.",
+                f"{back} {comes}. {ending.because}",
+                stages if ending.not_charged else "",
+            )
+
+
+def cut(booking: Booking, charge: Charge, back: Decimal) -> None:
+    """To both: ``charge``, a stage, was not paid, so the booking ends where its time begins. ``back``: for later time."""
+    buyer, provider = booking.buyer, booking.machine.provider
+    unpaid = f"Stage {charge.number}, {money(charge.amount, charge.currency)}, was not paid"
+    with written_for(buyer):
+        _tell(
+            buyer,
+            booking,
+            "booking-cut",
+            f"Ends early: {booking.machine.title}",
+            f"{unpaid}, so your booking {booking.reference} ends with the time that is: {when_both(booking.end)}.",
+            "Later stages are not charged. The machine is erased at the end, so copy what you need before.",
+            f"{money(back, booking.currency)} that you had paid for later time comes back." if back else "",
+            tone=Notification.Tone.BAD,
+        )
+    with written_for(provider):
+        _tell(
+            provider,
+            booking,
+            "booking-cut",
+            f"Ends early: {booking.machine.name}",
+            f"{unpaid}, so the booking {booking.reference} of {booking.machine.name} ends at {when_both(booking.end)}.",
+            "What follows can be booked again.",
+        )
+
+
 def time_lost(booking: Booking, lost: LostTime) -> None:
     """To both: what comes back without anyone having asked, and what for."""
     back = money(lost.amount, booking.currency)
     for user, comes in ((booking.buyer, "comes back to you"), (booking.machine.provider, "goes back to the buyer")):
-        with in_zone_of(user):
+        with written_for(user):
             _tell(
                 user,
                 booking,
@@ -243,7 +333,7 @@ def time_lost(booking: Booking, lost: LostTime) -> None:
 
 def ended(booking: Booking) -> None:
     """The end of a booking on a machine that erases itself."""
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         _tell(
             booking.buyer,
             booking,
@@ -254,7 +344,7 @@ def ended(booking: Booking) -> None:
 
 
 def delayed(booking: Booking, *, now: datetime) -> None:
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         _tell(
             booking.buyer,
             booking,
@@ -271,7 +361,7 @@ def delayed(booking: Booking, *, now: datetime) -> None:
 
 def wipe_needed(booking: Booking) -> None:
     buyer, provider = booking.buyer, booking.machine.provider
-    with in_zone_of(provider):
+    with written_for(provider):
         _tell(
             provider,
             booking,
@@ -284,7 +374,7 @@ def wipe_needed(booking: Booking) -> None:
             button="Record the wipe",
             page="wipe/",
         )
-    with in_zone_of(buyer):
+    with written_for(buyer):
         _tell(
             buyer,
             booking,
@@ -296,7 +386,7 @@ def wipe_needed(booking: Booking) -> None:
 
 def completed(booking: Booking, certificate: ErasureCertificate | None) -> None:
     """``certificate``: the one issued for it; a wipe that was recorded by hand has none."""
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         _tell(
             booking.buyer,
             booking,
@@ -314,7 +404,7 @@ def completed(booking: Booking, certificate: ErasureCertificate | None) -> None:
 def wipe_gave_up(booking: Booking, who: Iterable[User], *, where: str, why: str, occasion: str) -> None:
     """The machine does not get clean by itself. ``where``: the node of a cluster, or nothing. ``occasion``: the try."""
     for user in who:
-        with in_zone_of(user):
+        with written_for(user):
             _tell(
                 user,
                 booking,
@@ -331,7 +421,7 @@ def wipe_gave_up(booking: Booking, who: Iterable[User], *, where: str, why: str,
 
 def undelivered(booking: Booking) -> None:
     for user in (booking.buyer, booking.machine.provider):
-        with in_zone_of(user):
+        with written_for(user):
             _tell(
                 user,
                 booking,
@@ -370,7 +460,7 @@ def _tell_of_maintenance(
     booking: Booking | None,
 ) -> None:
     name = machine.name if booking is None else machine.title
-    with in_zone_of(user):
+    with written_for(user):
         paragraphs = [
             f"{name} {words}: {when_both(window.start)} – {when_both(window.end)} ({window.get_kind_display()}).",
             f"“{window.note}”" if window.note else "",

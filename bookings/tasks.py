@@ -8,25 +8,25 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from bookings.models import Booking
-from bookings.services import cancel, erasure, provision, run
+from bookings.models import Booking, Charge
+from bookings.services import cancel, erasure, extend, provision, run
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
 
 
-def _sweep(due: Any, service: Callable[..., bool], now: datetime) -> int:
-    """Call ``service`` for each booking that is due, each in a transaction of its own. Returns how many moved.
+def _sweep(due: Any, service: Callable[..., bool], now: datetime, *, key: str = "booking_id") -> int:
+    """Call ``service`` for each row that is due, each in a transaction of its own. Returns how many moved.
 
-    One booking that fails is logged and does not keep the others from their turn.
+    One that fails is logged and does not keep the others from their turn.
     """
     moved = 0
     for pk in due.values_list("pk", flat=True)[:BATCH]:
         try:
-            moved += service(booking_id=pk, now=now)
+            moved += service(**{key: pk}, now=now)
         except Exception:
-            log.exception("%s failed for booking %s", service.__name__, pk)
+            log.exception("%s failed for %s", service.__name__, pk)
     return moved
 
 
@@ -34,6 +34,12 @@ def _sweep(due: Any, service: Callable[..., bool], now: datetime) -> int:
 def cancel_unpaid_holds() -> int:
     now = timezone.now()
     return _sweep(Booking.objects.hold_lapsed(now=now), cancel.cancel_lapsed_hold, now)
+
+
+@shared_task
+def lapse_extensions() -> int:
+    now = timezone.now()
+    return _sweep(Charge.objects.extensions_lapsed(now=now), extend.lapse_extension, now, key="charge_id")
 
 
 @shared_task

@@ -1,13 +1,18 @@
-"""What comes back when a booking is canceled: the terms that were frozen into it, read by code and pages alike."""
+"""What comes back when a booking is canceled or ended early: the terms that were frozen into it, read by code and pages alike."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 
-from bookings.models import Booking
+from bookings.availability import MINUTE, whole_minute
+from bookings.lost_time import lacked_a_key
+from bookings.models import Booking, Charge
 from common.money import rounded
+
+RESOLUTION = timedelta.resolution
 
 
 @dataclass(frozen=True)
@@ -19,6 +24,19 @@ class Terms:
     def share(self, *, before_start: timedelta) -> Decimal:
         """The share of the price, 0 to 1, that a buyer gets back who cancels ``before_start``."""
         return next((share for at_least, share in self.steps if before_start >= at_least), Decimal(0))
+
+    def spans(self) -> Iterator[tuple[timedelta, timedelta | None, Decimal]]:
+        """Stretches of time, by how far ahead they lie, from the furthest: from, until (``None``: without end), share.
+
+        What is nearer than the last step gets nothing.
+        """
+        until = None
+        for at_least, share in self.steps:
+            if until is None or at_least < until:
+                yield at_least, until, share
+                until = at_least
+        if until is None or until > timedelta(0):
+            yield timedelta(0), until, Decimal(0)
 
     def full_until(self, start: datetime) -> datetime | None:
         """Until when everything comes back, or ``None`` if never."""
@@ -50,8 +68,8 @@ def frozen_into(booking: Booking) -> Terms:
 class Refund:
     """What a cancellation gives back, and why, line by line.
 
-    ``share`` is the part of the price, 0 to 1; ``back`` and ``kept`` are amounts in ``currency`` that add up
-    to the price.
+    ``price`` is what has been paid; ``share`` is the part of it, 0 to 1; ``back`` and ``kept`` are amounts in
+    ``currency`` that add up to it. Stages that are not charged yet are not charged any more.
     """
 
     price: Decimal
@@ -75,7 +93,7 @@ def is_overdue(booking: Booking, *, now: datetime) -> bool:
 
 def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
     """What canceling the booking now gives back. Changes nothing."""
-    price = booking.price_total if booking.is_paid else Decimal(0)
+    price = booking.paid_total
     if not booking.is_paid:
         share, because = Decimal(0), "Nothing has been paid."
     elif by_provider:
@@ -91,8 +109,103 @@ def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
 
 
 def everything(booking: Booking, because: str) -> Refund:
-    """The whole price, for a reason that no terms change."""
-    return Refund(booking.price_total, Decimal(1), booking.price_total, Decimal(0), booking.currency, because)
+    """All that was paid, for a reason that no terms change."""
+    price = booking.paid_total
+    return Refund(price, Decimal(1), price, Decimal(0), booking.currency, because)
+
+
+@dataclass(frozen=True)
+class Unused:
+    """A stretch of time that is left when a booking is ended early: ``back`` of the ``price`` that was paid for it."""
+
+    length: timedelta
+    share: Decimal
+    price: Decimal
+    back: Decimal
+
+    @property
+    def words(self) -> str:
+        return {Decimal(1): "all of it back", Decimal(0): "nothing back"}.get(self.share, _share_words(self.share))
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What ending a booking at ``end`` gives back, line by line. Amounts in ``currency``.
+
+    ``back`` and ``kept`` add up to ``price``, which is what has been paid; ``not_charged`` are later stages that are
+    not charged any more.
+    """
+
+    end: datetime
+    lines: tuple[Unused, ...]
+    price: Decimal
+    not_charged: Decimal
+    currency: str
+    because: str
+
+    @property
+    def back(self) -> Decimal:
+        return sum((line.back for line in self.lines), Decimal(0))
+
+    @property
+    def kept(self) -> Decimal:
+        return self.price - self.back
+
+
+def earliest_end(booking: Booking, *, now: datetime) -> datetime:
+    """The next whole minute, or its end if that is sooner. No booking is shorter than a minute."""
+    return min(booking.end, max(whole_minute(now), booking.start + MINUTE))
+
+
+def was_never_let_in(booking: Booking, *, now: datetime) -> bool:
+    """Started long enough ago, and the machine has not let its buyer in, who has given a key."""
+    is_overdue = booking.started_at is not None and now >= booking.start + settings.MARKETPLACE_LATE_START
+    return is_overdue and getattr(booking, "access", None) is None and not lacked_a_key(booking)
+
+
+def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = None) -> Ending:
+    """What ending a running booking early gives back. Changes nothing.
+
+    Ending early is canceling the time that is left, by the terms that were frozen into the booking: each unused minute
+    counts as if it began then. So the minutes that lie at least as far ahead of the new end as a step of the terms says
+    get that step's share of what was paid for them. Rounded once a line, and never more than was paid.
+
+    Args:
+        at: the new end; if not given, the next whole minute.
+    """
+    end = at or earliest_end(booking, now=now)
+    charges = list(booking.charges.kept())
+    price = booking.paid_total
+    open_stages = sum((charge.amount for charge in charges if charge.is_open and charge.is_stage), Decimal(0))
+    if was_never_let_in(booking, now=now):
+        lines: tuple[Unused, ...] = (Unused(booking.end - end, Decimal(1), price, price),)
+        because = "You have not been let in: everything comes back."
+    else:
+        lines = tuple(_unused(booking, [charge for charge in charges if charge.is_paid], end, price))
+        terms = frozen_into(booking)
+        because = (
+            f"{booking.get_cancellation_terms_display()} terms, as if each unused minute began then: {terms.sentence}"
+        )
+    return Ending(end, lines, price, open_stages, booking.currency, because)
+
+
+def _unused(booking: Booking, paid: Sequence[Charge], end: datetime, most: Decimal) -> Iterator[Unused]:
+    """The furthest time first. ``most``: no more comes back of them together."""
+    for ahead, until, share in frozen_into(booking).spans():
+        first = end + ahead
+        last = booking.end if until is None else min(booking.end, end + until)
+        length, price = timedelta(0), Decimal(0)
+        for charge in paid:
+            covered = min(charge.covers_until + booking.made_up, last) - max(
+                charge.covers_from + booking.made_up, first
+            )
+            if covered > timedelta(0):
+                length += covered
+                price += charge.amount * (covered // RESOLUTION) / (charge.length // RESOLUTION)
+        if length:
+            back = min(rounded(price * share, booking.currency), most)
+            most -= back
+            yield Unused(length, share, rounded(price, booking.currency), back)
 
 
 def _share_words(share: Decimal) -> str:

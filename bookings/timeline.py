@@ -1,16 +1,16 @@
 """A booking as a timeline: what happened, what is now, what comes next and when."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from bookings.lifecycle import BookingStatus
-from bookings.models import ACCESS_WORK, Booking, BookingEvent, DataWipe, WipeMethod, WipeStatus
+from bookings.models import ACCESS_WORK, Booking, BookingEvent, Charge, DataWipe, WipeMethod, WipeStatus
 from bookings.services.erasure import NOT_ERASED
 from bookings.services.mismatch import NOT_AS_BOOKED
 from bookings.services.provision import COULD_NOT, TRIES
 from bookings.terms import is_overdue
-from common.formats import duration
+from common.formats import duration, money
 from machines.models import Work, WorkKind, WorkState
 
 
@@ -175,12 +175,22 @@ def _erasing(booking: Booking, *, now: datetime) -> Step:
     return Step("Not erased yet", "bad", "now", f"Somebody has to see to the machine. {kept}")
 
 
+def _price(charge: Charge) -> str:
+    return f"{money(charge.amount, charge.currency)}."
+
+
 def _future(booking: Booking, *, now: datetime) -> list[Step]:
     if booking.is_canceled or booking.is_completed:
         return []
-    coming = []
+    timed = [
+        (charge.due_at, Step(f"Stage {charge.number} is charged", "next", charge.due_at, _price(charge)))
+        for charge in booking.charges.all()
+        if charge.is_open and charge.is_stage and charge.due_at > now
+    ]
     if booking.start > now:
-        coming.append(Step("Handed over", "next", booking.start, "You get the command and the host key to expect."))
+        handed_over = Step("Handed over", "next", booking.start, "You get the command and the host key to expect.")
+        timed.append((booking.start, handed_over))
+    coming = [step for _, step in sorted(timed, key=lambda one: one[0])]
     if booking.end > now:
         coming.append(
             Step(
@@ -190,6 +200,10 @@ def _future(booking: Booking, *, now: datetime) -> list[Step]:
                 "Keys, processes, home, account; then verified.",
             )
         )
-    by = booking.blocked_until if booking.blocked_until > now else ""
+    held = sum(
+        (charge.length for charge in booking.charges.all() if charge.is_open and charge.is_extension), timedelta(0)
+    )
+    free = booking.blocked_until - held
+    by = free if free > now else ""
     coming.append(Step("Erased, with evidence", "next", by, "Never billed."))
     return coming

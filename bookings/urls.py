@@ -1,6 +1,6 @@
 from django.urls import path
 
-from bookings.views import booking, browse, erasure, handover, listing, maintenance, reliability
+from bookings.views import booking, browse, erasure, extend, handover, listing, maintenance, reliability
 
 urlpatterns = [
     path("listings/", browse.listing_list, name="listing_list"),
@@ -13,6 +13,9 @@ urlpatterns = [
     path("bookings/<uuid:pk>/", booking.booking_detail, name="booking_detail"),
     path("bookings/<uuid:pk>/cancel/", booking.booking_cancel, name="booking_cancel"),
     path("bookings/<uuid:pk>/leave/", booking.booking_leave, name="booking_leave"),
+    path("bookings/<uuid:pk>/extend/", extend.booking_extend, name="booking_extend"),
+    path("bookings/<uuid:pk>/extend/give-back/", extend.booking_extend_give_back, name="booking_extend_give_back"),
+    path("bookings/<uuid:pk>/end/", extend.booking_end, name="booking_end"),
     path("bookings/<uuid:pk>/access/", handover.booking_access, name="booking_access"),
     path("bookings/<uuid:pk>/wipe/", handover.booking_wipe, name="booking_wipe"),
     path("bookings/<uuid:pk>/wipes/<uuid:wipe_pk>/evidence/", handover.wipe_evidence, name="wipe_evidence"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -77,6 +78,64 @@ class Chart:
     ticks: tuple[Tick, ...]
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One figure as a bar: where it stands and how high, in hundredths, and what it says."""
+
+    left: str
+    width: str
+    top: str
+    height: str
+    label: str
+    words: str
+
+
+@dataclass(frozen=True)
+class BarChart:
+    title: str
+    words: str
+    bars: tuple[Bar, ...]
+    grid: tuple[Grid, ...]
+    ticks: tuple[Tick, ...]
+    rows: tuple[tuple[str, str], ...]
+
+
+def make_bars(title: str, figures: Sequence[tuple[str, Any]], *, write: Callable[[Any], str]) -> BarChart:
+    """Figures beside each other, as of twelve months: a label and a figure each. What is below zero has no bar.
+
+    Args:
+        write: how a figure is written, as with its currency.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not figures:
+        raise ValueError("a chart has at least one bar")
+    most = _round_above(max(float(figure) for _, figure in figures))
+    room = 100 / len(figures)
+    bars = []
+    for place, (label, figure) in enumerate(figures):
+        height = max(float(figure), 0.0) / most * 100
+        bars.append(
+            Bar(
+                left=f"{(place + 0.15) * room:.3f}",
+                width=f"{0.7 * room:.3f}",
+                top=f"{100 - height:.2f}",
+                height=f"{height:.2f}",
+                label=label,
+                words=f"{label}: {write(figure)}",
+            )
+        )
+    return BarChart(
+        title=title,
+        words="; ".join(bar.words for bar in bars),
+        bars=tuple(bars),
+        grid=_grid(most),
+        ticks=tuple(Tick(f"{(place + 0.5) * room:.3f}", label) for place, (label, _) in enumerate(figures)),
+        rows=tuple((label, write(figure)) for label, figure in figures),
+    )
 
 
 def make_chart(

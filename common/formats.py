@@ -1,13 +1,17 @@
 """How numbers, money and times are written: one way, on every page, in every mail and in every file.
 
 Plain functions; :mod:`common.templatetags.formats` makes filters of them. Each takes ``None`` and writes an en
-dash for it. Numbers and names of days follow the active language (CLDR, through Babel), times the active time
-zone. A number and its unit are held together by a no-break space.
+dash for it. Names of days follow the active language (CLDR, through Babel), times the active time zone, and money
+and numbers the reader's region, too: in English ``€1,236.00`` in the United States is ``1.236,00 €`` in Germany. A
+number and its unit are held together by a no-break space.
 
 A page writes hundreds of them, most of them as the page before did. So what was written is remembered, by
-everything that it depends on: the value, the language and, for moments, :class:`Here`.
+everything that it depends on: the value, the language, for numbers the region and, for moments, :class:`Here`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from functools import lru_cache
@@ -19,6 +23,7 @@ from babel.numbers import format_currency, format_decimal
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation.trans_real import parse_accept_lang_header
 
 NOTHING = "–"
 NBSP = "\N{NO-BREAK SPACE}"
@@ -33,6 +38,33 @@ def language() -> str:
     return get_language() or "en"
 
 
+_region: ContextVar[str] = ContextVar("region", default="")
+
+
+def region() -> str:
+    """The country whose way of writing numbers is used (ISO 3166, ``DE``); empty: the language's own."""
+    return _region.get()
+
+
+@contextmanager
+def in_region(country: str) -> Iterator[None]:
+    """Write numbers and money as in this country, until the block ends; empty: as the language does by itself."""
+    token = _region.set(country.upper())
+    try:
+        yield
+    finally:
+        _region.reset(token)
+
+
+def region_of(accept_language: str) -> str:
+    """The first region in a browser's ``Accept-Language``: ``de-CH,de;q=0.9,en-US;q=0.8`` → ``CH``; else empty."""
+    for name, _quality in parse_accept_lang_header(accept_language):
+        last = name.split("-")[-1]
+        if "-" in name and len(last) == 2 and last.isalpha():
+            return last.upper()
+    return ""
+
+
 @lru_cache
 def locale(language: str) -> Locale:
     """The language as Babel knows it; English where Babel does not."""
@@ -40,6 +72,16 @@ def locale(language: str) -> Locale:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
+
+
+@lru_cache
+def number_locale(language: str, region: str) -> Locale:
+    """The language as it is written in that country; by itself where Babel knows nothing of the two together."""
+    plain = locale(language)
+    try:
+        return Locale.parse(f"{plain.language}_{region}") if region else plain
+    except (UnknownLocaleError, ValueError):
+        return plain
 
 
 def as_decimal(value: Any) -> Decimal | None:
@@ -59,7 +101,7 @@ def money(amount: Any, currency: str) -> str:
     number = as_decimal(amount)
     if number is None or not currency:
         return NOTHING
-    return _currency(str(number), str(currency), language())
+    return _currency(str(number), str(currency), language(), region())
 
 
 def number(value: Any, unit: str = "") -> str:
@@ -67,7 +109,7 @@ def number(value: Any, unit: str = "") -> str:
     exact = as_decimal(value)
     if exact is None:
         return NOTHING
-    return _with_unit(_decimal(str(exact), "#,##0.##", language()), unit)
+    return _with_unit(_decimal(str(exact), "#,##0.##", language(), region()), unit)
 
 
 def gb(value: Any) -> str:
@@ -102,20 +144,20 @@ def percent(share: Any) -> str:
     if exact is None:
         return NOTHING
     cut = (exact * 100).quantize(Decimal("0.01"), rounding=ROUND_DOWN)
-    return _with_unit(_decimal(str(cut), "#,##0.##", language()), "%")
+    return _with_unit(_decimal(str(cut), "#,##0.##", language(), region()), "%")
 
 
 # Remembered by its digits, not by its value: 0 and -0 are equal, and written differently.
 
 
 @lru_cache(REMEMBERED)
-def _decimal(digits: str, pattern: str, language: str) -> str:
-    return format_decimal(Decimal(digits), pattern, locale=locale(language))
+def _decimal(digits: str, pattern: str, language: str, region: str) -> str:
+    return format_decimal(Decimal(digits), pattern, locale=number_locale(language, region))
 
 
 @lru_cache(REMEMBERED)
-def _currency(digits: str, currency: str, language: str) -> str:
-    return format_currency(Decimal(digits), currency, locale=locale(language))
+def _currency(digits: str, currency: str, language: str, region: str) -> str:
+    return format_currency(Decimal(digits), currency, locale=number_locale(language, region))
 
 
 def _with_unit(text: str, unit: str) -> str:
@@ -127,7 +169,7 @@ def _three_figures(value: Any, unit: str) -> str:
     if exact is None:
         return NOTHING
     pattern = "#,##0" if abs(exact) >= 100 else "#,##0.#" if abs(exact) >= 10 else "#,##0.##"
-    return _with_unit(_decimal(str(exact), pattern, language()), unit)
+    return _with_unit(_decimal(str(exact), pattern, language(), region()), unit)
 
 
 def _stepped(value: Any, step: int, small: str, large: str) -> str:
@@ -135,25 +177,29 @@ def _stepped(value: Any, step: int, small: str, large: str) -> str:
     if exact is None:
         return NOTHING
     if abs(exact) < step:
-        return _with_unit(_decimal(str(exact), "#,##0", language()), small)
-    return _with_unit(_decimal(str(exact / step), "#,##0.#", language()), large)
+        return _with_unit(_decimal(str(exact), "#,##0", language(), region()), small)
+    return _with_unit(_decimal(str(exact / step), "#,##0.#", language(), region()), large)
 
 
 # Moments --------------------------------------------------------------------------------------------
 
 
 class Here(NamedTuple):
-    """What the writing of a moment depends on beside the moment itself."""
+    """Where and when something is read: what its writing depends on beside what is written.
+
+    No moment depends on the region, but whole parts of a page, which hold numbers as well, are remembered by this.
+    """
 
     zone: tzinfo
     year: int
     language: str
+    region: str
 
 
 def here(now: datetime | None = None) -> Here:
-    """The active time zone, the current year in it, and the active language."""
+    """The active time zone, the current year in it, the active language and the reader's region."""
     zone = timezone.get_current_timezone()
-    return Here(zone, timezone.localtime(now, zone).year, language())
+    return Here(zone, timezone.localtime(now, zone).year, language(), region())
 
 
 def zone_label(at: datetime) -> str:
@@ -305,5 +351,5 @@ def hours(value: timedelta | Any) -> str:
     exact = as_decimal(value / HOUR if isinstance(value, timedelta) else value)
     if exact is None:
         return NOTHING
-    text = _decimal(str(exact), "#,##0.##", language())
+    text = _decimal(str(exact), "#,##0.##", language(), region())
     return ngettext("%s hour", "%s hours", 1 if exact == 1 else 2) % text

@@ -47,6 +47,10 @@ class Line:
     rate: Decimal
     amount: Decimal
 
+    def frozen(self) -> dict[str, str | int]:
+        """As bookings keep it."""
+        return {"unit": self.unit, "quantity": self.quantity, "rate": str(self.rate), "amount": str(self.amount)}
+
 
 @dataclass(frozen=True)
 class Quote:

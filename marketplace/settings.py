@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import django_stubs_ext
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
@@ -72,7 +73,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "accounts.middleware.person_timezone",
+    "accounts.middleware.person_place",
 ]
 
 TEMPLATES = [
@@ -199,6 +200,7 @@ CELERY_BEAT_SCHEDULE = {
         "mails to send": "accounts.tasks.send_mails",
         "agents gone silent": "machines.tasks.call_silent_agents",
         "holds to cancel": "bookings.tasks.cancel_unpaid_holds",
+        "extensions to lapse": "bookings.tasks.lapse_extensions",
         "bookings to start": "bookings.tasks.start_bookings",
         "bookings to end": "bookings.tasks.end_bookings",
         "bookings to let in": "bookings.tasks.provision_bookings",
@@ -206,6 +208,10 @@ CELERY_BEAT_SCHEDULE = {
         "webhooks to process": "billing.tasks.process_webhooks",
         "payments to ask after": "billing.tasks.ask_after_payments",
         "refunds to make": "billing.tasks.make_refunds",
+        "stages to charge": "billing.tasks.charge_stages",
+        "payouts to send": "billing.tasks.send_payouts",
+        "payouts to ask after": "billing.tasks.ask_after_payouts",
+        "invoices to print": "billing.tasks.print_invoices",
     }.items()
 }
 # A figure of 30 days changes slowly.
@@ -216,14 +222,28 @@ CELERY_BEAT_SCHEDULE |= {
         "reliability": ("machines.tasks.follow_reliability", 36),
         "hours of health": ("machines.tasks.roll_up_hours", 120),
         "days of samples": ("machines.tasks.keep_days", 720),
+        "statements to mail": ("billing.tasks.mail_statements", 120),
+        "plans to ask after": ("billing.tasks.ask_after_subscriptions", 12),
+        "payouts to schedule": ("billing.tasks.schedule_payouts", 36),
+        "what was never told": ("billing.tasks.catch_up", 720),
     }.items()
 }
+# Once a day, at night in UTC: what our rows and the payment processor do not agree on.
+CELERY_BEAT_SCHEDULE["reconciliation"] = {"task": "billing.tasks.reconcile", "schedule": crontab(hour=3, minute=20)}
 
 # Payments -----------------------------------------------------------------------------------------
 
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY")
 STRIPE_PUBLISHABLE_KEY = env.str("STRIPE_PUBLISHABLE_KEY")
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET")
+# Events of connected accounts are sent to the same address, signed with a secret of their endpoint's own.
+STRIPE_CONNECT_WEBHOOK_SECRET = env.str("STRIPE_CONNECT_WEBHOOK_SECRET", "")
+# Whether providers can be paid through Stripe Connect. Stand-ins have none.
+STRIPE_CONNECT = env.bool("STRIPE_CONNECT", False)
+# The Price ids of the plans; a plan without one is not on sale.
+STRIPE_PRICES = {
+    tier: env.str(f"STRIPE_PRICE_{tier.upper()}", "") for tier in ("individual", "professional", "enterprise")
+}
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com")
 STRIPE_JS_URL = env.str("STRIPE_JS_URL", "https://js.stripe.com/v3/")
 
@@ -239,6 +259,15 @@ MARKETPLACE_LATE_START = timedelta(minutes=env.int("MARKETPLACE_LATE_START_MINUT
 MARKETPLACE_UNPAID_HOLDS = env.int("MARKETPLACE_UNPAID_HOLDS", 3)
 # Requests to book that one person may make in a minute.
 MARKETPLACE_BOOKING_RATE = env.str("MARKETPLACE_BOOKING_RATE", "30/minute")
+# A booking is charged in stages of this length, each so long ahead of its time; a stage that fails is tried again so
+# many days after the first time, then the booking ends when the paid time does.
+MARKETPLACE_STAGE = timedelta(days=env.int("MARKETPLACE_STAGE_DAYS", 28))
+MARKETPLACE_STAGE_LEAD = timedelta(days=env.int("MARKETPLACE_STAGE_LEAD_DAYS", 7))
+MARKETPLACE_STAGE_RETRIES = [timedelta(days=1), timedelta(days=3), timedelta(days=5)]
+# After the end of a booking either side may dispute it this long; then the provider is paid.
+MARKETPLACE_DISPUTE_WINDOW = timedelta(hours=env.int("MARKETPLACE_DISPUTE_WINDOW_HOURS", 72))
+# What a provider is owed in a currency is paid out from so much on, in its minor units.
+MARKETPLACE_PAYOUT_LEAST = env.int("MARKETPLACE_PAYOUT_LEAST", 100)
 # The least and the most that one payment can be, in minor units of its currency: what the processor takes.
 MARKETPLACE_PAYMENT_UNITS = (50, 99_999_999)
 # The platform's part of what a buyer pays.
@@ -249,6 +278,25 @@ MARKETPLACE_CANCELLATION = {
     "moderate": [(timedelta(hours=24), Decimal("1")), (timedelta(0), Decimal("0.5"))],
     "strict": [(timedelta(days=7), Decimal("0.5"))],
 }
+
+# Seller and tax -----------------------------------------------------------------------------------
+
+# Who sells to buyers and buys from providers, as invoices name it. The defaults are a demonstration's, which a
+# deployment is warned of (accounts.W001).
+MARKETPLACE_SELLER_NAME = env.str("MARKETPLACE_SELLER_NAME", "Remote Servers Marketplace (demonstration)")
+MARKETPLACE_SELLER_STREET = env.str("MARKETPLACE_SELLER_STREET", "Musterstraße 1")
+MARKETPLACE_SELLER_POSTAL_CODE = env.str("MARKETPLACE_SELLER_POSTAL_CODE", "10115")
+MARKETPLACE_SELLER_CITY = env.str("MARKETPLACE_SELLER_CITY", "Berlin")
+# ISO 3166, in the EU: the rules of VAT are the EU's (accounts.tax).
+MARKETPLACE_SELLER_COUNTRY = env.str("MARKETPLACE_SELLER_COUNTRY", "DE")
+# Well formed, and nobody's.
+MARKETPLACE_SELLER_VAT_ID = env.str("MARKETPLACE_SELLER_VAT_ID", "DE123456788")
+MARKETPLACE_SELLER_EMAIL = env.str("MARKETPLACE_SELLER_EMAIL", "invoices@example.com")
+# The VAT that listed prices hold, as a share; 0: the seller is not registered for VAT.
+MARKETPLACE_VAT_RATE = Decimal(env.str("MARKETPLACE_VAT_RATE", "0.19"))
+# The account that SEPA payouts are made from. The default is the example of ISO 13616, which no bank holds.
+MARKETPLACE_SELLER_IBAN = env.str("MARKETPLACE_SELLER_IBAN", "DE89370400440532013000")
+MARKETPLACE_SELLER_BIC = env.str("MARKETPLACE_SELLER_BIC", "COBADEFFXXX")
 
 # Agents -------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-pytest_plugins = ["tests.people", "tests.stripe_standin"]
+pytest_plugins = ["tests.people", "tests.stripe_standin", "tests.stripe_server.fixtures", "tests.plans"]
 
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -16,13 +16,16 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from accounts.models import Role, User, Verification
-from billing.models import Payment, PaymentStatus
-from bookings.models import Access, Booking, DataWipe, WipeMethod, WipeStatus
+from accounts.models import BillingDetails, BillingKind, Role, User, Verification
+from billing.gateway import Intent
+from billing.models import Payment
+from billing.services import payments
+from billing.services.cards import Means
+from bookings.models import Access, Booking, Charge, DataWipe, WipeMethod, WipeStatus
 from bookings.services import handover, run
-from bookings.services.confirm import confirm_paid
 from bookings.services.request import request_booking
 from common.ids import uuid7
+from common.money import to_minor
 from machines.models import Benchmark, BenchmarkStatus, Listing, ListingStatus, Machine
 
 PASSWORD = "a-long-enough-password"
@@ -56,6 +59,19 @@ def verify(user: User, *, by: User, now: datetime) -> Verification:
         decided_at=now,
         decided_by=by,
     )
+
+
+def make_billing_details(user: User, **fields: Any) -> BillingDetails:
+    """A private person in Berlin; with a ``vat_id`` a business."""
+    values = {
+        "kind": BillingKind.BUSINESS if fields.get("vat_id") else BillingKind.INDIVIDUAL,
+        "name": user.organization_name or user.name or "Somebody",
+        "street": "Invalidenstraße 44",
+        "postal_code": "10115",
+        "city": "Berlin",
+        "country": "DE",
+    }
+    return BillingDetails.objects.create(user=user, **(values | fields))
 
 
 def make_machine(provider: User, name: str = "gpu-1", **fields: Any) -> Machine:
@@ -120,23 +136,18 @@ def make_paid(listing: Listing, buyer: User, *, start: datetime, hours: float = 
 
 def mark_paid(booking: Booking, *, now: datetime) -> Booking:
     """Paid, as billing would leave it behind, by a payment that no processor knows."""
-    Payment.objects.create(
-        booking=booking,
-        machine=booking.machine,
-        payer=booking.buyer,
-        provider=booking.machine.provider,
-        amount_total=booking.price_total,
-        currency=booking.currency,
-        status=PaymentStatus.PAID,
-        timestamp=now,
-        asked_at=now,
-        paid_at=now,
-        stripe_payment_intent=f"pi_{uuid7().hex}",
-        card_label="Visa 4242",
-    )
-    confirm_paid(booking_id=booking.pk, now=now)
+    mark_charge_paid(booking.charges.get(number=1), now=now)
     booking.refresh_from_db()
     return booking
+
+
+def mark_charge_paid(charge: Charge, *, now: datetime) -> Payment:
+    """As :func:`mark_paid`, of a stage or an extension."""
+    means = Means("cus_nobody", "pm_nobody", "Visa 4242")
+    payment = payments.begin(charge_id=charge.pk, payer=charge.booking.buyer, means=means, now=now)
+    amount = to_minor(payment.amount_total, payment.currency)
+    intent = Intent(f"pi_{uuid7().hex}", "succeeded", amount, payment.currency, "", str(payment.pk), "")
+    return payments.apply(intent, now=now)
 
 
 def enter_access(booking: Booking, *, now: datetime) -> Access:

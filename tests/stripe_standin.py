@@ -22,7 +22,7 @@ import requests
 from accounts.models import User
 from billing import gateway
 from billing.models import Payment
-from billing.services import payments
+from billing.services import cards, payments
 from bookings.models import Booking
 from marketplace.embedded.servers import PaymentStandIn, register_webhook
 
@@ -59,7 +59,7 @@ class StandIn:
 
     def finish_card_form(self, user: User, number: str = GOOD) -> str:
         """Begin a card form and fill it in. Returns its id, whatever became of it."""
-        secret = payments.begin_card(user=user)
+        secret = cards.begin_card(user=user)
         form = secret.split("_secret_")[0]
         path = f"/v1/setup_intents/{form}/confirm"
         card = {"number": number, "exp_month": "12", "exp_year": "2099", "cvc": "123"}
@@ -139,7 +139,13 @@ def pay_by_card(
 ) -> Payment:
     payer = payer or booking.buyer
     form = stripe.finish_card_form(payer, number)
-    return payments.pay(booking=booking, payer=payer, setup_intent=form, now=now)
+    return pay_with(form, booking, payer=payer, now=now)
+
+
+def pay_with(form: str, booking: Booking, *, payer: User, now: datetime, keep: bool = False) -> Payment:
+    """Pay the first charge of a booking with a finished card form."""
+    means = cards.means(user=payer, setup_intent=form, card_id=None, keep=keep, now=now)
+    return payments.pay(charge=booking.charges.get(number=1), payer=payer, means=means, now=now)
 
 
 # A bad line between us and the processor --------------------------------------------------------------

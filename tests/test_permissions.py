@@ -31,9 +31,11 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from accounts.models import User
 from accounts.services.ssh_keys import add_key
+from billing.models import Invoice, Payout
 from bookings.services.maintenance import announce
 from machines.models import AccessKind, Listing, Machine, Work
 from tests.agents import erase, make_agent, make_agent_over
+from tests.earning import make_iban
 from tests.people import (
     DAY,
     HOUR,
@@ -69,6 +71,8 @@ notification_list                     GET       login    200          200     20
 notification_list                     POST      login    405          405     405           405       405          405            405
 notifications_read                    GET       login    405          405     405           405       405          405            405
 notifications_read                    POST      login    302          302     302           302       302          302            302
+billing_details                       GET       login    200          200     200           200       200          200            200
+billing_details                       POST      login    422          422     422           422       422          422            422
 ssh_key_list                          GET       login    200          200     200           200       200          200            200
 ssh_key_list                          POST      login    422          422     422           422       422          422            422
 ssh_key_delete                        GET       login    405          405     405           405       405          405            405
@@ -185,6 +189,12 @@ booking_cancel                        GET       login    200          404     40
 booking_cancel                        POST      login    302          404     404           404       302          404            409
 booking_leave                         GET       login    200          404     404           404       404          404            404
 booking_leave                         POST      login    409          404     404           404       404          404            404
+booking_extend                        GET       login    200          404     404           404       404          404            404
+booking_extend                        POST      login    422          404     404           404       404          404            404
+booking_extend_give_back              GET       login    405          405     405           405       405          405            405
+booking_extend_give_back              POST      login    302          404     404           404       404          404            404
+booking_end                           GET       login    200          404     404           404       404          404            404
+booking_end                           POST      login    409          404     404           404       404          404            404
 booking_access                        GET       login    404          404     404           404       200          404            404
 booking_access                        POST      login    404          404     404           404       422          404            404
 booking_wipe                          GET       login    404          404     404           404       200          404            404
@@ -219,6 +229,48 @@ booking_pay_authenticated             GET       login    405          405     40
 booking_pay_authenticated             POST      login    302          404     404           404       404          404            404
 payment_list                          GET       login    200          200     200           200       200          200            200
 payment_list                          POST      login    405          405     405           405       405          405            405
+invoice_list                          GET       login    200          200     200           200       200          200            200
+invoice_list                          POST      login    405          405     405           405       405          405            405
+invoice_detail                        GET       login    200          404     404           404       404          404            200
+invoice_detail                        POST      login    405          405     405           405       405          405            405
+invoice_pdf                           GET       login    200          404     404           404       404          404            200
+invoice_pdf                           POST      login    405          405     405           405       405          405            405
+invoice_xml                           GET       login    200          404     404           404       404          404            200
+invoice_xml                           POST      login    405          405     405           405       405          405            405
+statement_list                        GET       login    200          200     200           200       200          200            200
+statement_list                        POST      login    405          405     405           405       405          405            405
+statement_detail                      GET       login    200          404     404           404       404          404            404
+statement_detail                      POST      login    405          405     405           405       405          405            405
+statement_pdf                         GET       login    200          404     404           404       404          404            404
+statement_pdf                         POST      login    405          405     405           405       405          405            405
+statement_csv                         GET       login    200          404     404           404       404          404            404
+statement_csv                         POST      login    405          405     405           405       405          405            405
+plan                                  GET       login    200          200     200           200       200          200            200
+plan                                  POST      login    405          405     405           405       405          405            405
+plan_pay                              GET       login    302          302     302           302       302          302            302
+plan_pay                              POST      login    302          302     302           302       302          302            302
+plan_authenticate                     GET       login    302          302     302           302       302          302            302
+plan_authenticate                     POST      login    302          302     302           302       302          302            302
+plan_change                           GET       login    302          302     302           302       302          302            302
+plan_change                           POST      login    422          422     422           422       422          422            422
+earnings                              GET      login    200        200     200           200       200          200            200
+earnings                              POST     login    405        405     405           405       405          405            405
+earnings_csv                          GET      login    200        200     200           200       200          200            200
+earnings_csv                          POST     login    405        405     405           405       405          405            405
+payout_detail                         GET      login    404        404     404           404       200          404            200
+payout_detail                         POST     login    405        405     405           405       405          405            405
+payout_accounts                       GET      login    302        302     302           302       200          200            302
+payout_accounts                       POST     login    302        302     302           302       422          422            302
+payout_account_remove                 GET      login    405        405     405           405       405          405            405
+payout_account_remove                 POST     login    404        404     404           404       302          404            404
+payout_stripe_begin                   GET      login    302        302     302           302       405          405            302
+payout_stripe_begin                   POST     login    302        302     302           302       404          404            302
+payout_stripe_continue                GET      login    404        404     404           404       404          404            404
+payout_stripe_continue                POST     login    405        405     405           405       405          405            405
+payout_stripe_return                  GET      login    404        404     404           404       404          404            404
+payout_stripe_return                  POST     login    405        405     405           405       405          405            405
+payout_stripe_dashboard               GET      login    404        404     404           404       404          404            404
+payout_stripe_dashboard               POST     login    405        405     405           405       405          405            405
 stripe_webhook                        GET         405    405          405     405           405       405          405            405
 stripe_webhook                        POST        400    400          400     400           400       400          400            400
 admin:index                           GET       admin  admin        admin   admin         admin     admin        admin            200
@@ -288,6 +340,16 @@ def addresses(cast: Cast, listing: Listing, now) -> dict[str, str]:
         end=minute(now) + 10 * DAY,
         now=now,
     )
+    payout = Payout.objects.create(
+        provider=cast.provider,
+        account=make_iban(cast.provider, now=now),
+        method="sepa",
+        currency="EUR",
+        amount=1,
+        status="received",
+        sent_at=now,
+        received_at=now,
+    )
     arguments = {
         "maintenance_cancel": [machine.pk, upkeep.pk],
         "ssh_key_delete": [key.pk],
@@ -302,7 +364,12 @@ def addresses(cast: Cast, listing: Listing, now) -> dict[str, str]:
         "evidence_logs": [signed.pk, evidence.pk],
         "erasure_check": [signed.certificate.pk],
         "erasure_file": [signed.certificate.pk, "evidence.json"],
+        "plan_change": ["professional"],
+        **{f"invoice_{page}": [Invoice.objects.get(booking=paid).pk] for page in ("detail", "pdf", "xml")},
+        **{f"statement_{page}": [now.date()] for page in ("detail", "pdf", "csv")},
         "booking_pay": [held.pk],
+        "payout_detail": [payout.pk],
+        "payout_account_remove": [payout.account_id],
         "booking_pay_authenticated": [held.pk],
     }
     found = {}

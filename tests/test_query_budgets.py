@@ -11,20 +11,23 @@ from pathlib import Path
 
 import pytest
 from django.contrib import admin
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import SSHKey, User
 from accounts.services.notifications import notify
-from billing.models import Payment, PaymentStatus, Refund, RefundReason
+from billing.models import Invoice, Payment, PaymentStatus, PayoutHold, Refund, RefundReason
+from billing.services import payouts
+from billing.services.refunds import request_refund as give_back
 from bookings.models import Booking, BookingEvent, WipeStatus
 from common.ids import uuid7
 from machines.services.passports import take_inventory
 from machines.services.reliability import charge
 from tests.agents import erase, make_agent_over
 from tests.agents import make_agent as make_signing_agent
+from tests.earning import make_due, make_iban
 from tests.machines.agents import make_agent, make_unread
 from tests.machines.inventories import gpus, inventory
 from tests.machines.measured import closed, give_agent, listed, silent
@@ -39,6 +42,7 @@ from tests.people import (
     make_machine,
     make_over,
     make_paid,
+    make_running,
     make_user,
     record_wipe,
     verify,
@@ -146,7 +150,7 @@ def test_booking(client, listing, cast: Cast, now):
         for number in range(times):
             BookingEvent.objects.create(booking=booking, at=now, actor=cast.provider, what=f"Event {number}")
             Payment.objects.create(
-                booking=booking, machine=booking.machine, payer=cast.buyer, provider=cast.provider, amount_total=1,
+                booking=booking, charge=paid.charge, machine=booking.machine, payer=cast.buyer, provider=cast.provider, amount_total=1,
                 currency="EUR", status=PaymentStatus.FAILED, timestamp=now, failure="Declined", asked_at=now,
             )  # fmt: skip
             Refund.objects.create(
@@ -171,6 +175,22 @@ def test_booking(client, listing, cast: Cast, now):
     ask()
 
 
+def test_extending_and_ending_early(client, listing, cast: Cast, now):
+    """With nobody near, and with many who have booked what follows."""
+    booking = make_running(listing, cast.buyer, start=now - HOUR)
+    client.force_login(cast.buyer)
+
+    def ask() -> None:
+        check(client, "booking, buyer", f"/bookings/{booking.pk}/")
+        check(client, "booking extend, buyer", f"/bookings/{booking.pk}/extend/")
+        check(client, "booking end, buyer", f"/bookings/{booking.pk}/end/")
+
+    ask()
+    for number in range(8):
+        make_paid(listing, cast.other_buyer, start=now + (1 + number) * DAY, asked=now)
+    ask()
+
+
 def test_booking_pay_and_cancel(client, listing, buyer, now):
     held = make_hold(listing, buyer, start=now + 2 * DAY, asked=now)
     client.force_login(buyer)
@@ -189,6 +209,56 @@ def test_lists_of_a_provider(client, provider, administrator, now, rows):
     check(client, "bookings, provider", "/bookings/", of="machines")
     client.force_login(Booking.objects.first().buyer)
     check(client, "bookings, buyer", "/bookings/")
+
+
+def test_invoices(client, listing, buyer, now):
+    """With few of them, and with many, in two months and two years."""
+    client.force_login(buyer)
+
+    def more(first: int, last: int) -> None:
+        for number in range(first, last):
+            booking = make_paid(listing, buyer, start=now + (2 + number) * DAY, asked=now - 40 * (number % 2) * DAY)
+            with transaction.atomic():
+                give_back(payment=booking.payments.get(), amount=Decimal(1), reason="goodwill", by=None, now=now)
+
+    def ask() -> None:
+        invoice = Invoice.objects.filter(series="INV").first()
+        check(client, "invoices, buyer", "/billing/invoices/")
+        check(client, "invoice, buyer", f"/billing/invoices/{invoice.pk}/")
+        check(client, "statements, buyer", "/billing/statements/")
+        check(client, "statement, buyer", f"/billing/statements/{now:%Y-%m}/")
+
+    more(0, 2)
+    ask()
+    more(2, 16)
+    ask()
+
+
+def test_earnings(client, listing, buyer, provider, administrator, now):
+    """With little earned, and with much: each booking in its own payout, and as many that are not paid out yet."""
+    make_iban(provider, now=now)
+    others = [make_listing(make_machine(provider, f"earning-{number}")) for number in range(2)]
+
+    def earn(first: int, last: int) -> None:
+        for number in range(first, last):
+            make_due(listing, buyer, now=now, days=10 + number)
+            payout = payouts.schedule_payout(provider_id=provider.pk, currency="EUR", now=now)
+            if number % 2:
+                payouts.mark_failed(payout=payout, reason="Closed.", by=administrator, now=now)
+        for number, other in enumerate(others):
+            booking = make_due(other, buyer, now=now, days=first + number)
+            PayoutHold.objects.create(booking=booking, reason="Disputed.")
+
+    def ask() -> None:
+        client.force_login(provider)
+        check(client, "earnings, provider", "/machines/earnings/")
+        check(client, "payout, provider", f"/billing/payouts/{provider.payouts.first().pk}/")
+        check(client, "payout accounts, provider", "/billing/payout-accounts/")
+
+    earn(0, 2)
+    ask()
+    earn(2, 14)
+    ask()
 
 
 @pytest.mark.parametrize("nodes", [2, 12])

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from bookings.models import Booking
+from bookings.models import Booking, Charge
 from common.ids import uuid7
 from common.money import Currency
 from machines.models import Machine
@@ -45,6 +45,9 @@ class Payment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="payment_id")
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, related_name="payments", db_column="booking_id")
+    charge = models.ForeignKey(
+        Charge, on_delete=models.PROTECT, related_name="payments", help_text="The part of the booking that it pays for."
+    )
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="payments", db_column="hardware_id")
     payer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="payments_made", db_column="payer_id"
@@ -65,6 +68,10 @@ class Payment(models.Model):
     stripe_payment_intent = models.CharField(max_length=80, null=True, blank=True, unique=True)
     payment_method = models.CharField(max_length=80, blank=True)
     card_label = models.CharField(max_length=40, blank=True, help_text="As in “Visa 4242”.")
+    commission_rate = models.DecimalField(
+        max_digits=5, decimal_places=4, default=Decimal(0), help_text="The platform's share of the net amount, as 0.10."
+    )
+    off_session = models.BooleanField(default=False, help_text="Charged without the buyer being there.")
     needs_authentication = models.BooleanField(default=False, help_text="The bank wants to see the buyer.")
     failure = models.CharField(max_length=300, blank=True)
     asked_at = models.DateTimeField(default=timezone.now, help_text="When the processor was last asked about it.")
@@ -83,11 +90,12 @@ class Payment(models.Model):
                 name="payments_paid_has_intent",
             ),
             models.UniqueConstraint(
-                fields=["booking"], condition=Q(status="incomplete"), name="payments_one_open_a_booking"
+                fields=["charge"], condition=Q(status="incomplete"), name="payments_one_open_a_charge"
             ),
             models.UniqueConstraint(fields=["invoice_number"], name="payments_invoice_number_once"),
         ]
         indexes = [
+            models.Index(fields=["paid_at"], condition=Q(status="paid"), name="payments_paid"),
             models.Index(fields=["asked_at"], condition=Q(status="incomplete"), name="payments_incomplete"),
             models.Index(fields=["payer", "-timestamp"], name="payments_of_payer"),
         ]
@@ -101,8 +109,13 @@ class Payment(models.Model):
         return sum((refund.amount for refund in self.refunds.all() if refund.counts), Decimal(0))
 
     @property
+    def charged_back(self) -> Decimal:
+        """What the buyer's bank has taken for good. While it has not decided, refunds are owed and wait."""
+        return sum((chargeback.amount for chargeback in self.chargebacks.all() if chargeback.is_lost), Decimal(0))
+
+    @property
     def refundable(self) -> Decimal:
-        return self.amount_total - self.refunded if self.is_paid else Decimal(0)
+        return max(self.amount_total - self.refunded - self.charged_back, Decimal(0)) if self.is_paid else Decimal(0)
 
     @property
     def is_paid(self) -> bool:

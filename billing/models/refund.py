@@ -30,12 +30,21 @@ class RefundReason(models.TextChoices):
     PAID_TWICE = "paid_twice", "Paid twice"
     TIME_LOST = "time_lost", "Time lost: late or down"
     NOT_AS_BOOKED = "not_as_booked", "The machine was not as booked"
+    ENDED_EARLY = "ended_early", "Ended early"
+    STAGE_NOT_PAID = "stage_not_paid", "Ended because a stage was not paid"
+    DISPUTE = "dispute", "Decided in a dispute"
+    GOODWILL = "goodwill", "Given back by an administrator"
+    OUTSIDE = "outside", "Given back at the payment processor"
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):
     def due(self, *, now: datetime) -> "RefundQuerySet":
-        """Requested, and not being tried by anyone at this moment."""
-        return self.filter(status=RefundStatus.REQUESTED, next_attempt_at__lte=now).order_by("requested_at")
+        """Requested, and not being tried by anyone at this moment.
+
+        Of a payment that a bank has taken back and not decided about, nothing can be given back yet.
+        """
+        due = self.filter(status=RefundStatus.REQUESTED, next_attempt_at__lte=now).order_by("requested_at")
+        return due.exclude(payment__chargebacks__state="open")
 
 
 class Refund(models.Model):
@@ -73,6 +82,7 @@ class Refund(models.Model):
     stripe_refund = models.CharField(max_length=80, null=True, blank=True, unique=True)
     made_at = models.DateTimeField(null=True, blank=True)
     failure = models.CharField(max_length=300, blank=True)
+    note = models.CharField(max_length=300, blank=True, help_text="Why, where a person decided it.")
 
     objects = RefundQuerySet.as_manager()
 

@@ -37,6 +37,7 @@ class WebhookEvent(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     event_id = models.CharField(max_length=80, unique=True)
     type = models.CharField(max_length=80)
+    account = models.CharField(max_length=80, blank=True, help_text="The connected account that it is about.")
     object_id = models.CharField(max_length=80, blank=True, db_index=True)
     payload = models.JSONField()
     received_at = models.DateTimeField(default=timezone.now)

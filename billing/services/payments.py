@@ -5,19 +5,26 @@ recorded before the booking is touched. Whoever locks both locks the booking fir
 """
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from accounts.models import User
 from billing import gateway
 from billing.errors import CardDeclined, PaymentError, ProcessorAway, ProcessorRefused
-from billing.gateway import Card, Intent
-from billing.models import Payment, PaymentStatus, RefundReason, StripeCustomer
+from billing.gateway import Intent
+from billing.models import Payment, PaymentStatus, RefundReason
+from billing.services import postings
+from billing.services.cards import Means, customer_of
+from billing.services.invoices import issue_invoice
 from billing.services.refunds import request_refund
-from bookings.models import Booking
-from bookings.services.confirm import Confirmation, confirm_paid
+from bookings.models import Booking, Charge, ChargeKind
+from bookings.services.charges import Confirmation
+from bookings.services.confirm import confirm_charge
 from bookings.services.history import note
 from bookings.services.locks import locked
 from common.money import to_minor
@@ -28,6 +35,8 @@ log = logging.getLogger(__name__)
 QUIET = timedelta(seconds=15)
 #: A payment row that has no PaymentIntent this long after it was begun was left by a process that died.
 LEFT_BEHIND = timedelta(minutes=2)
+UNDER_WAY = "A payment for this is under way already. Wait a moment."
+NEVER_SENT = "It was never sent to the payment processor."
 
 REFUND_FOR = {
     Confirmation.TOO_LATE: RefundReason.PAID_TOO_LATE,
@@ -35,48 +44,30 @@ REFUND_FOR = {
 }
 
 
-def begin_card(*, user: User) -> str:
-    """Begin a card form for this person. Returns the client secret for the browser.
-
-    Raises:
-        ProcessorAway: it does not answer.
-    """
-    return gateway.begin_card(customer=customer_of(user))
-
-
-def customer_of(user: User) -> str:
-    """The person's Customer id at the processor, made at the first use."""
-    row = StripeCustomer.objects.filter(user=user).first()
-    if row is None:
-        stripe_id = gateway.create_customer(email=user.email, name=user.name, key=str(user.pk))
-        row, _ = StripeCustomer.objects.get_or_create(user=user, defaults={"stripe_id": stripe_id})
-    return row.stripe_id
-
-
-def pay(*, booking: Booking, payer: User, setup_intent: str, now: datetime) -> Payment:
-    """Pay for a held booking with the card of a finished card form.
+def pay(*, charge: Charge, payer: User, means: Callable[[], Means], now: datetime) -> Payment:
+    """Pay a charge with the buyer there to answer their bank.
 
     A second click, a second tab or a reload meets the payment that is under way and takes that one's outcome.
 
+    Args:
+        means: gives what to pay with, once it is known that it is wanted (:mod:`billing.services.cards`).
+
     Raises:
-        CardDeclined: the bank said no; the hold stays.
-        PaymentError: the booking cannot be paid (any more), or the card form was not finished.
+        CardDeclined: the bank said no; a hold stays.
+        PaymentError: the charge cannot be paid (any more), or there is nothing to pay with.
         ProcessorAway: no answer; the sweep asks after it.
     """
-    under_way = settle_open_payment(booking=booking, now=now)
+    under_way = settle_open_payment(charge=charge, now=now)
     if under_way is not None and under_way.status != PaymentStatus.FAILED:
         return under_way
-    card = gateway.finished_card(setup_intent)
-    if card is None or card.customer != customer_of(payer):
-        raise PaymentError("The card form was not finished. Enter the card again.")
-    payment = _begin(booking_id=booking.pk, payer=payer, card=card, now=now)
+    card = means()
+    payment = begin(charge_id=charge.pk, payer=payer, means=card, now=now)
     try:
         intent = gateway.create_intent(payment, customer=card.customer)
     except PaymentError as error:
-        _fail(payment, error.message)  # nothing was confirmed, so nothing can be taken: the next try may come at once
+        fail(payment, error.message)  # nothing was confirmed, so nothing can be taken: the next try may come at once
         raise
-    Payment.objects.filter(pk=payment.pk).update(stripe_payment_intent=intent.id)
-    payment.stripe_payment_intent = intent.id
+    know_as(payment, intent)
     try:
         intent = gateway.confirm_intent(payment)
     except CardDeclined as declined:
@@ -93,38 +84,72 @@ def pay(*, booking: Booking, payer: User, setup_intent: str, now: datetime) -> P
 
 
 @transaction.atomic
-def _begin(*, booking_id: UUID, payer: User, card: Card, now: datetime) -> Payment:
-    booking = locked(booking_id)
-    if not booking.is_payable(now=now):
-        raise PaymentError(_why_not_payable(booking))
+def begin(
+    *,
+    charge_id: UUID,
+    payer: User,
+    means: Means,
+    now: datetime,
+    off_session: bool = False,
+    wanted: Callable[[Charge], bool] | None = None,
+) -> Payment:
+    """Write down that a charge is about to be paid.
+
+    Args:
+        wanted: asked with the booking locked; if it says no, nothing is begun.
+
+    Raises:
+        PaymentError: it is not payable, is not wanted, or another payment of it is under way.
+    """
+    booking = locked(Charge.objects.values_list("booking_id", flat=True).get(pk=charge_id))
+    charge = Charge.objects.get(pk=charge_id)
+    charge.booking = booking
+    if not charge.is_payable(now=now):
+        raise PaymentError(why_not_payable(charge))
+    if wanted is not None and not wanted(charge):
+        raise PaymentError("This is not to be charged now.")
     try:
         with transaction.atomic():
             return Payment.objects.create(
                 booking=booking,
+                charge=charge,
                 machine=booking.machine,
                 payer=payer,
                 provider=booking.machine.provider,
-                amount_total=booking.price_total,
-                currency=booking.currency,
+                amount_total=charge.amount,
+                currency=charge.currency,
+                commission_rate=settings.MARKETPLACE_COMMISSION,
                 timestamp=now,
                 asked_at=now,
-                payment_method=card.payment_method,
-                card_label=card.label,
+                payment_method=means.payment_method,
+                card_label=means.label,
+                off_session=off_session,
             )
     except IntegrityError as error:
-        raise PaymentError("A payment for this booking is under way already. Wait a moment.") from error
+        raise PaymentError(UNDER_WAY) from error
 
 
-def _why_not_payable(booking: Booking) -> str:
-    if booking.is_paid:
-        return "This booking is paid already."
-    if booking.is_canceled:
+def why_not_payable(charge: Charge) -> str:
+    """Why nobody can pay it now, in words."""
+    if charge.is_paid:
+        return "This is paid already."
+    if charge.booking.is_canceled:
         return "This booking was canceled. Nothing has been charged."
-    return "The time to pay is over. Nothing has been charged; ask for the window again."
+    if charge.kind == ChargeKind.BOOKING:
+        return "The time to pay is over. Nothing has been charged; ask for the window again."
+    if charge.is_extension:
+        return "The time to pay is over. Nothing has been charged; ask for the extension again."
+    return "This is not to be paid any more: the booking is over, or ends before it. Nothing has been charged."
 
 
-def settle_open_payment(*, booking: Booking, now: datetime) -> Payment | None:
-    """Bring the booking's open payment, if there is one, to where the processor says it is.
+def know_as(payment: Payment, intent: Intent) -> None:
+    """Write down which PaymentIntent is the payment's."""
+    Payment.objects.filter(pk=payment.pk).update(stripe_payment_intent=intent.id)
+    payment.stripe_payment_intent = intent.id
+
+
+def settle_open_payment(*, charge: Charge, now: datetime) -> Payment | None:
+    """Bring the charge's open payment, if there is one, to where the processor says it is.
 
     One that can only go on with another card is ended first, so that never two can take money.
 
@@ -132,25 +157,40 @@ def settle_open_payment(*, booking: Booking, now: datetime) -> Payment | None:
         PaymentError: another request is busy with it at this moment.
         ProcessorAway: no answer.
     """
-    payment = Payment.objects.incomplete().filter(booking=booking).first()
+    payment = Payment.objects.incomplete().filter(charge=charge).select_related("payer").first()
     if payment is None:
         return None
-    if payment.stripe_payment_intent is None:
-        if payment.timestamp > now - LEFT_BEHIND:
-            raise PaymentError("A payment for this booking is under way already. Wait a moment.")
-        return _fail(payment, "It was never sent to the payment processor.")
-    intent = gateway.get_intent(payment.stripe_payment_intent)
+    if payment.stripe_payment_intent is None and not _left_behind(payment, now):
+        raise PaymentError(UNDER_WAY)
+    intent = _intent_of(payment)
+    if intent is None:
+        return fail(payment, NEVER_SENT)
     if intent.status in ("requires_payment_method", "requires_confirmation"):
         if intent.status == "requires_confirmation" and payment.timestamp > now - QUIET:
-            raise PaymentError("A payment for this booking is under way already. Wait a moment.")
+            raise PaymentError(UNDER_WAY)
         intent = gateway.cancel_intent(intent.id)
     return apply(intent, now=now) or payment
+
+
+def _intent_of(payment: Payment) -> Intent | None:
+    """The payment's PaymentIntent as it is now; ``None`` if none can have taken money.
+
+    Whoever made it may not have come to write it down. With the buyer there that was before it was confirmed.
+    """
+    if payment.stripe_payment_intent is not None:
+        return gateway.get_intent(payment.stripe_payment_intent)
+    if not payment.off_session:
+        return None
+    found = gateway.find_intent(payment, customer=customer_of(payment.payer))
+    if found is not None:
+        know_as(payment, found)
+    return found
 
 
 def synchronise(*, payment: Payment, now: datetime, failure: str = "") -> Payment:
     """Ask the processor about a payment and apply the answer.
 
-    A payment for a booking that cannot be paid any more is ended, so that nobody pays for nothing.
+    A payment for what cannot be paid any more is ended, so that nobody pays for nothing.
 
     Args:
         failure: what the processor said when it refused, if it just did.
@@ -159,12 +199,16 @@ def synchronise(*, payment: Payment, now: datetime, failure: str = "") -> Paymen
         ProcessorAway: no answer.
     """
     Payment.objects.filter(pk=payment.pk).update(asked_at=now)
-    if payment.stripe_payment_intent is None:
-        return _fail(payment, "It was never sent to the payment processor.") if _left_behind(payment, now) else payment
-    intent = gateway.get_intent(payment.stripe_payment_intent)
-    booking = Booking.objects.get(pk=payment.booking_id)
+    if payment.stripe_payment_intent is None and not _left_behind(payment, now):
+        return payment
+    intent = _intent_of(payment)
+    if intent is None:
+        return fail(payment, NEVER_SENT)
+    charge = Charge.objects.select_related("booking").get(pk=payment.charge_id)
     waiting = intent.status in ("requires_payment_method", "requires_confirmation", "requires_action")
-    if waiting and (failure or intent.error or not booking.is_payable(now=now)):
+    # Whoever made it was to confirm it at once.
+    is_left = intent.status == "requires_confirmation" and _left_behind(payment, now)
+    if waiting and (failure or intent.error or is_left or not charge.is_payable(now=now)):
         words = failure or intent.error
         intent = gateway.cancel_intent(intent.id)
         return apply(intent, now=now, failure=words) or payment
@@ -181,11 +225,13 @@ def apply(intent: Intent, *, now: datetime, failure: str = "") -> Payment | None
 
     Returns the payment, or ``None`` when the intent is not one of ours.
     """
-    found = Payment.objects.filter(stripe_payment_intent=intent.id).values_list("booking_id", flat=True).first()
+    found = _payment_of(intent)
     if found is None:
         return None
-    locked(found)  # the booking before the payment, always
-    payment = Payment.objects.select_for_update(of=("self",)).get(stripe_payment_intent=intent.id)
+    locked(found.booking_id)  # the booking before the payment, always
+    payment = Payment.objects.select_for_update(of=("self",)).select_related("payer", "provider").get(pk=found.pk)
+    if payment.stripe_payment_intent is None:
+        know_as(payment, intent)
     if intent.status == "succeeded":
         _succeeded(payment, intent, now=now)
     elif payment.status != PaymentStatus.INCOMPLETE:
@@ -194,8 +240,18 @@ def apply(intent: Intent, *, now: datetime, failure: str = "") -> Payment | None
         payment.needs_authentication = True
         payment.save(update_fields=["needs_authentication"])
     elif intent.status == "canceled" or (intent.status == "requires_payment_method" and intent.error):
-        _fail(payment, failure or intent.error or "It was not completed.")
+        fail(payment, failure or intent.error or "It was not completed.")
     return payment
+
+
+def _payment_of(intent: Intent) -> Payment | None:
+    """By its id, else by what we wrote into it: its maker may not have come to write the id down."""
+    is_ours = Q(stripe_payment_intent=intent.id)
+    try:
+        is_ours |= Q(stripe_payment_intent=None, pk=UUID(intent.payment_id))
+    except ValueError:
+        pass
+    return Payment.objects.filter(is_ours).first()
 
 
 def _succeeded(payment: Payment, intent: Intent, *, now: datetime) -> None:
@@ -205,20 +261,25 @@ def _succeeded(payment: Payment, intent: Intent, *, now: datetime) -> None:
         log.critical("payment %s: the processor took %s %s", payment.pk, intent.amount, intent.currency)
     payment.status, payment.paid_at, payment.failure, payment.needs_authentication = PaymentStatus.PAID, now, "", False
     payment.save(update_fields=["status", "paid_at", "failure", "needs_authentication"])
-    confirmation = confirm_paid(booking_id=payment.booking_id, now=now)
-    if confirmation in REFUND_FOR:
-        request_refund(payment=payment, amount=payment.amount_total, reason=REFUND_FOR[confirmation], by=None, now=now)
-        note(
-            payment.booking,
-            "Payment arrived too late" if confirmation == Confirmation.TOO_LATE else "Paid a second time",
-            now=now,
-            detail="All of it goes back by itself.",
-        )
+    confirmation = confirm_charge(charge_id=payment.charge_id, now=now)
+    payment.booking = Booking.objects.select_related("buyer", "machine__provider").get(pk=payment.booking_id)
+    postings.payment_received(payment, now=now)
+    if confirmation == Confirmation.CONFIRMED:
+        postings.charge_earned(payment, now=now)
+        issue_invoice(payment=payment, now=now)
+        return
+    request_refund(payment=payment, amount=payment.amount_total, reason=REFUND_FOR[confirmation], by=None, now=now)
+    note(
+        payment.booking,
+        "Payment arrived too late" if confirmation == Confirmation.TOO_LATE else "Paid a second time",
+        now=now,
+        detail="All of it goes back by itself.",
+    )
 
 
-def _fail(payment: Payment, why: str) -> Payment:
+def fail(payment: Payment, why: str) -> Payment:
+    """It has not come to anything. Compare and swap: a success that came in between stays."""
     payment.status, payment.failure, payment.needs_authentication = PaymentStatus.FAILED, why[:300], False
-    # Compare and swap: a success that came in between stays.
     Payment.objects.filter(pk=payment.pk, status=PaymentStatus.INCOMPLETE).update(
         status=payment.status, failure=payment.failure, needs_authentication=False
     )
@@ -233,7 +294,7 @@ def ask_after_open_payments(*, now: datetime, limit: int = 50) -> int:
         if not Payment.objects.to_ask_after(now=now, quiet=QUIET).filter(pk=pk).order_by().update(asked_at=now):
             continue
         try:
-            synchronise(payment=Payment.objects.get(pk=pk), now=now)
+            synchronise(payment=Payment.objects.select_related("payer").get(pk=pk), now=now)
             asked += 1
         except ProcessorAway:
             break

@@ -9,10 +9,12 @@ from django.db import transaction
 from django.db.models import F
 
 from accounts.models import User
-from accounts.outbox import in_zone_of, write_mail
+from accounts.outbox import write_mail, written_for
 from billing import gateway
-from billing.errors import PaymentError, ProcessorAway
+from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
 from billing.models import Payment, PaymentStatus, Refund, RefundStatus
+from billing.services import postings
+from billing.services.invoices import issue_credit_note
 from bookings.models import Booking
 from bookings.services.history import note
 from common.formats import money
@@ -43,7 +45,11 @@ def request_refund(
     Raises:
         PaymentError: more than was paid and not yet given back; refunds in flight count.
     """
-    payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
+    payment = (
+        Payment.objects.select_for_update(of=("self",))
+        .select_related("booking__machine", "booking__buyer", "payer", "provider")
+        .get(pk=payment.pk)
+    )
     if payment.status != PaymentStatus.PAID or not 0 < amount <= payment.refundable:
         raise PaymentError("A refund cannot be more than what was paid and is not given back yet.")
     refund = Refund.objects.create(
@@ -56,6 +62,8 @@ def request_refund(
         retry_of=retry_of,
         next_attempt_at=now,
     )
+    postings.refund_owed(refund, now=now)
+    issue_credit_note(refund=refund, now=now)
     soon("billing.tasks.make_refund", str(refund.pk))
     return refund
 
@@ -136,15 +144,51 @@ def _attempt(refund_id: UUID, *, now: datetime) -> bool:
         return False
     refund = Refund.objects.select_related("payment").get(pk=refund_id)
     try:
-        made = gateway.make_refund(refund)
+        # What the processor has already is not asked for again: one that was begun there does not bear our id.
+        made = gateway.get_refund(refund.stripe_refund) if refund.stripe_refund else gateway.make_refund(refund)
     except ProcessorAway:
         _try_again(refund, now=now, why="The payment processor did not answer.")
         raise
-    except PaymentError as error:
+    except ProcessorRefused as error:
+        is_lost = any(chargeback.is_lost for chargeback in refund.payment.chargebacks.all())
+        if gateway.gone_for_good(error, is_lost=is_lost):
+            give_up(refund_id=refund.pk, why="It can no longer be given back through the processor.", now=now)
+            return False
         log.exception("refund %s was refused", refund.pk)
         _try_again(refund, now=now, why=error.message)
         return False
-    return _write_down(refund_id, made, now=now)
+    return write_down(refund_id, made, now=now)
+
+
+@transaction.atomic
+def give_up(*, refund_id: UUID, why: str, now: datetime) -> None:
+    """It cannot be made: what it would have given back is the buyer's with us, until a person has seen to it."""
+    refund = Refund.objects.select_for_update(of=("self",)).select_related("payment__booking").get(pk=refund_id)
+    if refund.status == RefundStatus.REQUESTED:
+        _set_failed(refund, why, now=now)
+
+
+def make_room(payment: Payment, amount: Decimal, *, why: str, now: datetime) -> list[Refund]:
+    """``amount`` of a payment goes back to the buyer by another way: give up the newest refunds that wait, until the
+    others fit beside it. Returns those given up.
+    """
+    refunds = list(payment.refunds.order_by("requested_at", "pk"))
+    waiting = [refund for refund in refunds if refund.status == RefundStatus.REQUESTED and not refund.stripe_refund]
+    gone = sum((refund.amount for refund in refunds if refund.counts and refund not in waiting), amount)
+    left = payment.amount_total - payment.charged_back - gone
+    superseded = []
+    while waiting and sum(refund.amount for refund in waiting) > left:
+        newest = waiting.pop()
+        give_up(refund_id=newest.pk, why=why, now=now)
+        superseded.append(newest)
+    return superseded
+
+
+def _set_failed(refund: Refund, why: str, *, now: datetime) -> None:
+    refund.status, refund.failure = RefundStatus.FAILED, why[:300]
+    refund.save(update_fields=["status", "failure", "stripe_refund"])
+    postings.refund_moved(refund, now=now)
+    log.error("refund %s failed: %s", refund.pk, refund.failure)
 
 
 def synchronise_refund(*, refund: Refund, now: datetime) -> None:
@@ -154,7 +198,7 @@ def synchronise_refund(*, refund: Refund, now: datetime) -> None:
         ProcessorAway: no answer.
     """
     if refund.stripe_refund:
-        _write_down(refund.pk, gateway.get_refund(refund.stripe_refund), now=now)
+        write_down(refund.pk, gateway.get_refund(refund.stripe_refund), now=now)
 
 
 def _try_again(refund: Refund, *, now: datetime, why: str) -> None:
@@ -165,7 +209,7 @@ def _try_again(refund: Refund, *, now: datetime, why: str) -> None:
 
 
 @transaction.atomic
-def _write_down(refund_id: UUID, made: gateway.MadeRefund, *, now: datetime) -> bool:
+def write_down(refund_id: UUID, made: gateway.MadeRefund, *, now: datetime) -> bool:
     """Write down what the processor says of a refund. Returns whether it is made now and was not before."""
     refund = Refund.objects.select_for_update(of=("self",)).select_related("payment__booking__buyer").get(pk=refund_id)
     refund.stripe_refund = made.id
@@ -177,14 +221,13 @@ def _write_down(refund_id: UUID, made: gateway.MadeRefund, *, now: datetime) -> 
         return False
     if made.status != "succeeded":
         if refund.status != RefundStatus.FAILED:
-            refund.status, refund.failure = RefundStatus.FAILED, made.error or f"The processor says: {made.status}."
-            refund.save(update_fields=["status", "failure", "stripe_refund"])
-            log.error("refund %s failed at the processor: %s", refund.pk, refund.failure)
+            _set_failed(refund, made.error or f"The processor says: {made.status}.", now=now)
         return False
     if refund.status == RefundStatus.MADE:
         return False
     refund.status, refund.made_at, refund.failure = RefundStatus.MADE, now, ""
     refund.save(update_fields=["status", "made_at", "failure", "stripe_refund"])
+    postings.refund_moved(refund, now=now)
     _tell(refund, now=now)
     return True
 
@@ -193,7 +236,7 @@ def _tell(refund: Refund, *, now: datetime) -> None:
     booking = refund.payment.booking
     back = money(refund.amount, refund.currency)
     note(booking, f"{back} refunded", now=now, detail=refund.get_reason_display())
-    with in_zone_of(booking.buyer):
+    with written_for(booking.buyer):
         write_mail(
             user=booking.buyer,
             key=f"refund-made:{refund.pk}",

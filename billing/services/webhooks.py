@@ -1,17 +1,25 @@
 """What the processor tells us: checked, stored once, processed later, in any order, twice without harm."""
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Any
+from functools import reduce
+from operator import or_
+from typing import Any, Protocol
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from billing.errors import PaymentError, ProcessorAway
-from billing.models import Payment, Refund, WebhookEvent
+from billing.models import WebhookEvent
+from billing.services.cards import forget
+from billing.services.chargebacks import take_dispute_named
+from billing.services.connect_events import ACCOUNTS, PAYOUTS, handle_connect_event
+from billing.services.finding import payment_behind
+from billing.services.outside import take_refund, take_refunds_of
 from billing.services.payments import synchronise
-from billing.services.refunds import synchronise_refund
+from billing.services.subscription_events import ABOUT_PLANS, ABOUT_PRICES, handle_subscription_event
 from common.leases import Clock, growing_pause
 
 log = logging.getLogger(__name__)
@@ -21,12 +29,23 @@ FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(hours=1)
 
 
+class Handler(Protocol):
+    """Brings the object that an event is about to where the processor says that it is.
+
+    Raises:
+        PaymentError: it cannot be done now; the event is tried again after a pause.
+    """
+
+    def __call__(self, event: WebhookEvent, *, now: datetime) -> object: ...
+
+
 @transaction.atomic
 def store_event(event: dict[str, Any], *, now: datetime) -> WebhookEvent | None:
     """Keep an event raw, once. Returns the row, or ``None`` when it was here before."""
     row = WebhookEvent(
         event_id=event["id"],
         type=event["type"],
+        account=str(event.get("account") or ""),
         object_id=str(event.get("data", {}).get("object", {}).get("id", "")),
         payload=event,
         received_at=now,
@@ -51,6 +70,21 @@ def replay_event(*, event_pk: UUID, now: datetime) -> bool:
     """Process an event once more, whatever became of it before: applying it again changes nothing that is right."""
     WebhookEvent.objects.filter(pk=event_pk).update(processed_at=None, next_attempt_at=now)
     return process_event(event_pk=event_pk, now=now)
+
+
+def replay_events(*, since: datetime, until: datetime, types: Collection[str] = (), now: datetime) -> int:
+    """Have every event that came in ``[since, until)`` processed once more, by the sweep.
+
+    Args:
+        types: how their types begin, as in ``charge.dispute.``; none: all of them.
+
+    Returns:
+        How many there are.
+    """
+    events = WebhookEvent.objects.filter(received_at__gte=since, received_at__lt=until)
+    if types:
+        events = events.filter(reduce(or_, (Q(type__startswith=beginning) for beginning in types)))
+    return events.update(processed_at=None, next_attempt_at=now)
 
 
 def process_event(*, event_pk: UUID, now: datetime) -> bool:
@@ -87,13 +121,51 @@ def _attempt(event_pk: UUID, *, now: datetime) -> bool:
     return True
 
 
+# What the events are about. Each is a hint: the object itself is fetched and applied, so that their order and number
+# do not matter. What is not ours is done at once; what cannot be yet is tried again later.
+
+
+def _payment(event: WebhookEvent, *, now: datetime) -> None:
+    payment = payment_behind(event.object_id, now=now)
+    if payment is not None:
+        synchronise(payment=payment, now=now)
+
+
+def _refund(event: WebhookEvent, *, now: datetime) -> None:
+    if take_refund(event.object_id, now=now) is None:
+        handle_subscription_event(event, now=now)
+
+
+def _refunds_of_charge(event: WebhookEvent, *, now: datetime) -> None:
+    """The event is about the charge and says of which payment it is: every refund of that is looked at."""
+    said = event.payload.get("data", {}).get("object", {})
+    intent = said.get("payment_intent") if isinstance(said, dict) else None
+    if not isinstance(intent, str) or not take_refunds_of(intent, now=now):
+        handle_subscription_event(event, now=now)
+
+
+def _dispute(event: WebhookEvent, *, now: datetime) -> None:
+    take_dispute_named(event.object_id, now=now)
+
+
+def _card_is_gone(event: WebhookEvent, *, now: datetime) -> None:
+    forget(payment_method=event.object_id, now=now)
+
+
+#: Who takes which events, by how their types begin. The first that fits does.
+HANDLERS: tuple[tuple[tuple[str, ...], Handler], ...] = (
+    (("payment_intent.",), _payment),
+    (("refund.", "charge.refund."), _refund),
+    (("charge.refunded",), _refunds_of_charge),
+    (("charge.dispute.",), _dispute),
+    (("payment_method.detached",), _card_is_gone),
+    (ACCOUNTS + PAYOUTS, handle_connect_event),
+    (ABOUT_PLANS + ABOUT_PRICES, handle_subscription_event),
+)
+
+
 def _apply(event: WebhookEvent, *, now: datetime) -> None:
-    """An event is a hint: the object itself is fetched and applied. Kinds that mean nothing to us are done at once."""
-    if event.type.startswith("payment_intent."):
-        payment = Payment.objects.filter(stripe_payment_intent=event.object_id).first()
-        if payment is not None:
-            synchronise(payment=payment, now=now)
-    elif event.type.startswith(("refund.", "charge.refund.")):
-        refund = Refund.objects.filter(stripe_refund=event.object_id).first()
-        if refund is not None:
-            synchronise_refund(refund=refund, now=now)
+    for beginnings, handle in HANDLERS:
+        if event.type.startswith(beginnings):
+            handle(event, now=now)
+            return

@@ -2,6 +2,7 @@
 
 from bookings.models.access import Access
 from bookings.models.booking import ACCESS_WORK, AUTOMATIC, Booking, BookingQuerySet
+from bookings.models.charge import Charge, ChargeKind, ChargeQuerySet, ChargeStatus
 from bookings.models.erasure import ErasureCertificate, WipeEvidence
 from bookings.models.history import BookingEvent
 from bookings.models.wipe import DataWipe, WipeMethod, WipeStatus
@@ -13,6 +14,10 @@ __all__ = [
     "Booking",
     "BookingEvent",
     "BookingQuerySet",
+    "Charge",
+    "ChargeKind",
+    "ChargeQuerySet",
+    "ChargeStatus",
     "DataWipe",
     "ErasureCertificate",
     "WipeEvidence",

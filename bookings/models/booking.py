@@ -15,6 +15,7 @@ from django.db.models import F, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import SSHKey
+from accounts.tax import TaxKind
 from bookings.lifecycle import HOLDS_MACHINE, RUNNING, BookingStatus
 from common.ids import short, uuid7
 from common.money import Currency
@@ -234,6 +235,13 @@ class Booking(models.Model):
     lost_amount = models.DecimalField(
         max_digits=12, decimal_places=2, default=Decimal(0), help_text="What was given back for it."
     )
+    paid_minutes = models.PositiveIntegerField(
+        null=True, blank=True, help_text="The minutes that the price is for, where those between its ends are not."
+    )
+    ended_early_at = models.DateTimeField(null=True, blank=True, help_text="When its buyer asked to end it early.")
+    unused_amount = models.DecimalField(
+        max_digits=12, decimal_places=2, default=Decimal(0), help_text="What was given back for the time that was left."
+    )
     wipe_opened_at = models.DateTimeField(null=True, blank=True)
     wiped_at = models.DateTimeField(null=True, blank=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -243,7 +251,15 @@ class Booking(models.Model):
         help_text="What the terms meant then: seconds before the start, share of the price."
     )
     currency = models.CharField(max_length=3, choices=Currency.choices)
-    price_total = models.DecimalField(max_digits=12, decimal_places=2)
+    price_total = models.DecimalField(
+        max_digits=12, decimal_places=2, help_text="What is paid and what later stages will cost, tax included."
+    )
+    tax_kind = models.CharField(max_length=20, choices=TaxKind.choices, default=TaxKind.NONE)
+    tax_rate = models.DecimalField(
+        max_digits=5, decimal_places=4, default=Decimal(0), help_text="The share of the net price, as 0.19."
+    )
+    purchase_order = models.CharField(max_length=60, blank=True)
+    cost_centre = models.CharField(max_length=60, blank=True)
     quote_lines = models.JSONField(help_text="The quote as it was when the window was asked for.")
 
     objects = BookingQuerySet.as_manager()
@@ -264,6 +280,8 @@ class Booking(models.Model):
             models.CheckConstraint(condition=Q(blocked_until__gte=F("end")), name="bookings_blocked_past_end"),
             models.CheckConstraint(condition=Q(price_total__gte=0), name="bookings_price_not_negative"),
             models.CheckConstraint(condition=Q(status__in=BookingStatus.values), name="bookings_status_known"),
+            models.CheckConstraint(condition=Q(tax_kind__in=TaxKind.values), name="bookings_tax_kind_known"),
+            models.CheckConstraint(condition=Q(tax_rate__gte=0, tax_rate__lt=1), name="bookings_tax_rate_is_a_share"),
             models.CheckConstraint(
                 condition=Q(status__in=["pending", "canceled"]) | Q(paid_at__isnull=False),
                 name="bookings_unpaid_never_start",
@@ -309,9 +327,34 @@ class Booking(models.Model):
         return self.end - self.start
 
     @property
+    def booked_until(self) -> datetime:
+        """The end without what a late hand-over has added to it: charges say in these terms what they are for."""
+        return self.booked_end or self.end
+
+    @property
+    def made_up(self) -> timedelta:
+        """By how much a late hand-over has moved the end."""
+        return self.end - self.booked_until
+
+    @property
     def booked_duration(self) -> timedelta:
-        """What was paid for: a late hand-over moves the end, not the length."""
-        return (self.booked_end or self.end) - self.start
+        """What the price is for: a late hand-over moves the end, not the length; ending early changes neither."""
+        if self.paid_minutes is not None:
+            return timedelta(minutes=self.paid_minutes)
+        return self.booked_until - self.start
+
+    @property
+    def paid_total(self) -> Decimal:
+        """What has been paid of the price so far: all of it, unless later stages are still to come."""
+        if not self.is_paid:
+            return Decimal(0)
+        open_stages = (charge.amount for charge in self.charges.all() if charge.is_open and charge.is_stage)
+        return self.price_total - sum(open_stages, Decimal(0))
+
+    def is_going_on(self, *, now: datetime) -> bool:
+        """Paid, and neither over nor ended: what hangs on it can still be paid for."""
+        is_live = self.is_confirmed or self.status in RUNNING
+        return is_live and self.wipe_opened_at is None and self.completed_at is None and self.end > now
 
     @property
     def is_automatic(self) -> bool:

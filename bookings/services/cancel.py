@@ -12,6 +12,7 @@ from bookings import events, mails
 from bookings.errors import BookingError, NotYours, RefundChanged
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
+from bookings.services.charges import drop_open
 from bookings.services.history import move
 from bookings.services.locks import locked, locked_if_idle
 from bookings.terms import everything, refund_for
@@ -95,6 +96,7 @@ def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: dat
         by_provider = reason in (CancelReason.PROVIDER, CancelReason.NOT_DELIVERED)
         refund = refund_for(booking, by_provider=by_provider, now=now)
     booking.canceled_at = now
+    drop_open(booking, reason.label, now=now)
     if reason == CancelReason.PROVIDER and booking.is_paid:
         charge(
             machine=booking.machine,
@@ -103,6 +105,6 @@ def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: dat
             minutes=settings.MARKETPLACE_CANCELLATION_DEBIT // timedelta(minutes=1),
             now=now,
         )
-    move(booking, BookingStatus.CANCELED, reason.label, now=now, by=by, detail=note, also=("canceled_at",))
+    move(booking, BookingStatus.CANCELED, reason.label, now=now, by=by, detail=note, also=("canceled_at", "price_total"))
     events.booking_canceled.send(Booking, booking=booking, refund=refund, reason=reason.value, by=by, now=now)
     mails.canceled(booking, refund, reason.label, note)

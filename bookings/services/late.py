@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Min
 
 from bookings.models import Booking
+from bookings.services.charges import drop_extension
 from bookings.services.history import note
 from common.errors import violates
 from common.formats import when_both
@@ -15,6 +16,7 @@ from machines.models import Work, WorkKind
 MINUTE = timedelta(minutes=1)
 #: The rules of the database by which a machine is not free.
 APART = ("bookings_one_at_a_time", "bookings_keep_out_of_maintenance")
+EARLIER_RIGHT = "The hand-over was late: the time that it cost came first"
 
 
 def make_up_for_delay(booking: Booking, *, now: datetime) -> bool:
@@ -26,7 +28,7 @@ def make_up_for_delay(booking: Booking, *, now: datetime) -> bool:
     if delay <= settings.MARKETPLACE_LATE_HANDOVER:
         return False
     late = -(-delay // MINUTE)
-    if _move_end(booking, late * MINUTE):
+    if _move_end(booking, late * MINUTE, now=now):
         booking.late_minutes = late
         booking.save(update_fields=["late_minutes"])
         note(
@@ -60,8 +62,13 @@ def _first_key_at(booking: Booking) -> datetime | None:
     return min((moment for moment in (asked, added) if moment is not None), default=None)
 
 
-def _move_end(booking: Booking, by: timedelta) -> bool:
-    """Take the time after the booking too, unless somebody has it: the database decides, as when a window is asked for."""
+def _move_end(booking: Booking, by: timedelta, *, now: datetime) -> bool:
+    """Take the time after the booking too, unless somebody has it. An extension that is not paid gives way to it."""
+    return _take(booking, by) or (drop_extension(booking, EARLIER_RIGHT, now=now) is not None and _take(booking, by))
+
+
+def _take(booking: Booking, by: timedelta) -> bool:
+    """The database decides, as when a window is asked for."""
     before = booking.end, booking.blocked_until, booking.booked_end
     booking.end += by
     booking.blocked_until += by

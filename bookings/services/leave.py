@@ -11,6 +11,7 @@ from bookings.availability import MINUTE, whole_minute
 from bookings.errors import BookingError, NotYours
 from bookings.models import Booking
 from bookings.services.cancel import cancel_not_as_booked
+from bookings.services.charges import drop_open
 from bookings.services.history import note
 from bookings.services.locks import locked
 from bookings.services.mismatch import Difference, differences_by_now
@@ -56,21 +57,22 @@ def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
     _end_now(booking, now=now)
     note(booking, "Left: the machine is not as booked", now=now, by=by, detail=f"{_price(booking)} comes back.")
     events.booking_time_lost.send(
-        Booking, booking=booking, amount=booking.price_total, reason="not_as_booked", by=by, now=now
+        Booking, booking=booking, amount=booking.paid_total, reason="not_as_booked", by=by, now=now
     )
     mails.left(booking)
     return booking
 
 
 def _end_now(booking: Booking, *, now: datetime) -> None:
+    drop_open(booking, "Left: the machine is not as booked", now=now)
     turnaround = booking.blocked_until - booking.end
     # At least a minute: no booking is shorter.
     booking.end = min(booking.end, max(whole_minute(now), booking.start + MINUTE))
     booking.blocked_until = booking.end + turnaround
     booking.left_at = booking.settled_at = now
-    booking.lost_amount = booking.price_total
-    booking.save(update_fields=["end", "blocked_until", "left_at", "settled_at", "lost_amount"])
+    booking.lost_amount = booking.paid_total
+    booking.save(update_fields=["end", "blocked_until", "left_at", "settled_at", "lost_amount", "price_total"])
 
 
 def _price(booking: Booking) -> str:
-    return money(booking.price_total, booking.currency)
+    return money(booking.paid_total, booking.currency)

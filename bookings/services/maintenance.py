@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from accounts.outbox import in_zone_of
+from accounts.outbox import written_for
 from accounts.services.notifications import notify
 from bookings import mails
 from bookings.availability import in_the_way, whole_minute
@@ -137,7 +137,7 @@ def _tell(
     ]
     for user, booking in told:
         write(user, row, machine, booking)
-        with in_zone_of(user):
+        with written_for(user):
             notify(
                 user=user,
                 key=f"maintenance-{event}:{row.pk}",

@@ -2,16 +2,17 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from accounts.models import Role, User
+from accounts.tax import details_of, treatment_of
 from bookings import mails, terms
 from bookings.availability import WHILE_SILENT, free_windows, in_the_way
 from bookings.errors import BookingError, PriceChanged, Window, WindowTaken
 from bookings.models import Booking
+from bookings.services.charges import make_charges, stages_of
 from bookings.services.history import note
 from common.errors import violates
 from common.formats import duration, money
@@ -48,7 +49,7 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         raise BookingError(f"The shortest booking here is {duration(listing.shortest)}.", field="end")
     if end - start > listing.longest:
         raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
-    _check_price(pricing.quote(listing.rates, start, end))
+    _check_price(listing, start, end)
     if start < now + WHILE_SILENT and not listing.machine.is_reachable:
         raise BookingError(
             "This server's agent is not answering just now, so nobody could be let in at once. Choose a start that is "
@@ -64,15 +65,17 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         )
 
 
-def _check_price(quote: pricing.Quote) -> None:
+def _check_price(listing: Listing, start: datetime, end: datetime) -> None:
     """
     Raises:
-        BookingError: the payment processor does not take so little, or so much, at once.
+        BookingError: the payment processor does not take so little, or so much, at once; of a long booking, of a stage.
     """
+    quote = pricing.quote(listing.rates, start, end)
+    amounts = [amount for _, amount in stages_of(start, end, quote.total, quote.currency)]
     least, most = (from_minor(units, quote.currency) for units in settings.MARKETPLACE_PAYMENT_UNITS)
-    if quote.total < least:
+    if min(amounts) < least:
         raise BookingError(f"The smallest payment is {money(least, quote.currency)}. Book a longer time.", field="end")
-    if quote.total > most:
+    if max(amounts) > most:
         raise BookingError(f"The largest payment is {money(most, quote.currency)}. Book a shorter time.", field="end")
 
 
@@ -132,11 +135,14 @@ def request_booking(
         raise BookingError("This is your own machine.")
     check_window(listing, start, end, now=now)
     quote = pricing.quote(listing.rates, start, end)
-    if expected_total is not None and quote.total != expected_total:
+    tax = treatment_of(buyer)
+    total = tax.payable(quote.total, quote.currency)
+    if expected_total is not None and total != expected_total:
         raise PriceChanged(
             f"The price has changed from {money(expected_total, quote.currency)} to "
-            f"{money(quote.total, quote.currency)}. Look at it again, then confirm."
+            f"{money(total, quote.currency)}. Look at it again, then confirm."
         )
+    details = details_of(buyer)
     if refusal := clashes(listing, start, end, buyer=buyer, now=now):
         raise refusal
     booking = Booking(
@@ -153,8 +159,12 @@ def request_booking(
         cancellation_terms=listing.cancellation_terms,
         refund_steps=terms.current(listing.cancellation_terms).frozen(),
         currency=quote.currency,
-        price_total=quote.total,
-        quote_lines=[_frozen(line) for line in quote.lines],
+        price_total=total,
+        tax_kind=tax.kind,
+        tax_rate=tax.rate,
+        purchase_order=details.purchase_order if details else "",
+        cost_centre=details.cost_centre if details else "",
+        quote_lines=[line.frozen() for line in quote.lines],
     )
     try:
         with transaction.atomic(durable=True):
@@ -169,6 +179,7 @@ def request_booking(
                 raise _taken(listing, start, end, buyer=buyer, now=now)
             if Role.BUYER not in buyer.roles:
                 User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
+            make_charges(booking)
             note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
             mails.requested(booking)
     except IntegrityError as error:
@@ -194,7 +205,3 @@ def _insert(booking: Booking) -> bool:
     """
     Booking.objects.bulk_create([booking], ignore_conflicts=True)
     return Booking.objects.filter(pk=booking.pk).exists()
-
-
-def _frozen(line: pricing.Line) -> dict[str, Any]:
-    return {"unit": line.unit, "quantity": line.quantity, "rate": str(line.rate), "amount": str(line.amount)}

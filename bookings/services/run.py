@@ -10,6 +10,7 @@ from bookings.access import access_for
 from bookings.lifecycle import BookingStatus
 from bookings.lost_time import lacked_a_key
 from bookings.models import Access, Booking
+from bookings.services.charges import drop_open, paid_minutes
 from bookings.services.history import move, note
 from bookings.services.locks import locked_if_idle
 from bookings.services.mismatch import compare_at_start
@@ -50,11 +51,14 @@ def end_booking(*, booking_id: UUID, now: datetime) -> bool:
     """End a running booking: the machine goes into quarantine until its wipe is shown. Returns whether it was due.
 
     What the buyer could not use of it comes back; of a machine that was never handed over, everything, unless it was the
-    buyer who never gave a key. Where nobody can have been let in there is nothing to wipe.
+    buyer who never gave a key or has ended it, which was settled then. Where nobody can have been let in there is nothing to wipe.
     """
     booking = locked_if_idle(booking_id)
     if booking is None or not Booking.objects.due_to_end(now=now).filter(pk=booking_id).exists():
         return False
+    if drop_open(booking, "The booking is over", now=now):
+        booking.paid_minutes = paid_minutes(booking)
+        booking.save(update_fields=["price_total", "paid_minutes"])
     access = access_for(booking)
     is_delivered = Access.objects.filter(booking=booking).exists()
     has_no_key = lacked_a_key(booking)  # asked before what still waits is canceled
@@ -72,7 +76,7 @@ def end_booking(*, booking_id: UUID, now: datetime) -> bool:
         booking.completed_at = now
         what = "Over, never entered: there was no SSH key" if has_no_key else "Over, never handed over"
         move(booking, BookingStatus.COMPLETED, what, now=now, also=("completed_at",))
-    if is_delivered or has_no_key:
+    if is_delivered or has_no_key or booking.ended_early_at:
         settle(booking, now=now)
     else:
         refund_undelivered(booking, now=now)

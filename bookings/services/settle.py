@@ -38,7 +38,7 @@ def refund_undelivered(booking: Booking, *, now: datetime) -> bool:
     """Owe the buyer everything: nobody was ever let in. Returns whether that was not settled already."""
     if booking.settled_at is not None:
         return False
-    booking.settled_at, booking.lost_amount = now, booking.price_total
+    booking.settled_at, booking.lost_amount = now, booking.paid_total
     booking.save(update_fields=["settled_at", "lost_amount"])
     events.booking_undelivered.send(Booking, booking=booking, now=now)
     mails.undelivered(booking)

@@ -17,6 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from accounts.requests import AuthenticatedRequest
 from bookings import terms
+from bookings.costs import costs_of
 from bookings.equal import equal_machines
 from bookings.errors import BookingError
 from bookings.forms import CancelForm
@@ -25,7 +26,9 @@ from bookings.loading import booking_of_buyer, booking_seen_by
 from bookings.lost_time import lost_time
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
+from bookings.services.end_early import why_not_end
 from bookings.services.erasure import can_retry
+from bookings.services.extend import can_extend
 from bookings.services.handover import wipe_progress
 from bookings.services.leave import can_leave, differences, leave_mismatched
 from bookings.services.servers import progress
@@ -64,9 +67,14 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     if booking.wipe_opened_at:
         # The timeline and the record of the wipe both read them.
         prefetch_related_objects([booking], "wipes", *(["evidence__agent"] if booking.is_automatic else []))
+    prefetch_related_objects([booking], "charges")
+    costs = costs_of(booking, now=now)
     context = {
         "booking": booking,
         "machine": booking.machine,
+        "costs": costs,
+        "can_extend": is_buyer and costs.extension is None and can_extend(booking, now=now),
+        "can_end": is_buyer and booking.is_active and not why_not_end(booking, now=now),
         "now": now,
         "is_buyer": is_buyer,
         "is_provider": is_provider,
@@ -101,6 +109,8 @@ def _refresh(booking: Booking, *, now: datetime) -> str:
 def _is_about_to_change(booking: Booking, *, now: datetime) -> bool:
     if booking.is_confirmed:
         return now >= booking.start - SOON
+    if any(charge.is_open and charge.is_extension for charge in booking.charges.all()):
+        return True
     waits_for_access = booking.is_active and getattr(booking, "access", None) is None
     is_ending = booking.is_active and booking.end <= now
     return booking.is_hold or waits_for_access or is_ending or booking.is_awaiting_wipe

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,13 +20,16 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.adapter import AFTER_SIGN_IN
+from accounts.models import User
 from accounts.requests import AuthenticatedRequest
+from accounts.tax import treatment_of
 from bookings import terms
 from bookings.availability import blocks_of, whole_minute
 from bookings.errors import BookingError, WindowTaken
 from bookings.forms import BookingForm, WindowForm
 from bookings.loading import public_listing
 from bookings.models import Booking
+from bookings.services.charges import stages_of
 from bookings.services.request import check_window, clashes, request_booking
 from common.rates import TooManyRequests, spend
 from machines import hardware, pricing
@@ -206,11 +210,25 @@ def _quote(
     except BookingError as error:
         _add(form, context, error)
     if end > start:
-        context |= {"quote": pricing.quote(listing.rates, start, end), "start": start, "end": end}
+        quote = pricing.quote(listing.rates, start, end)
+        context |= {"quote": quote, "start": start, "end": end, **_payable(quote, request.user, start, end)}
         until = terms.current(listing.cancellation_terms).full_until(start)
         context["full_refund_until"] = until if until and until > now else None
         context["terms"] = terms.current(listing.cancellation_terms).sentence
     return context
+
+
+def _payable(quote: pricing.Quote, user: User | AnonymousUser, start: datetime, end: datetime) -> dict[str, Any]:
+    """What it comes to for this reader, with the tax that they pay, and when it is charged."""
+    treatment = treatment_of(user)
+    total = treatment.payable(quote.total, quote.currency)
+    stages = stages_of(start, end, total, quote.currency)
+    return {
+        "total": total,
+        "less": [(treatment.off, total - quote.total)] if total != quote.total else [],
+        "tax": treatment.sentence,
+        "stages": stages if len(stages) > 1 else [],
+    }
 
 
 def _add(form: WindowForm, context: dict[str, Any], error: BookingError) -> None:

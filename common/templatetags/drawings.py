@@ -14,7 +14,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from common import formats
-from common.charts import Band, Chart
+from common.charts import Band, BarChart, Chart
 from common.drawing import draw, draw_words
 from common.strips import Strip, make_strip, make_ticks
 
@@ -110,6 +110,12 @@ def sparkline(values: Iterable[Any], label: str = "") -> SafeString:
 def chart(drawn: Chart, id: str) -> SafeString:
     """Figures over time: a :class:`common.charts.Chart`, with a table of what it shows. ``id``: no other has it."""
     return draw("chart", chart=drawn, id=id, bands=_bands(drawn.bands), rows=_chart_rows(drawn))
+
+
+@register.simple_tag
+def bars(drawn: BarChart, id: str, column: str) -> SafeString:
+    """Figures beside each other: a :class:`common.charts.BarChart`, with a table. ``column``: what the labels are."""
+    return draw("bars", chart=drawn, id=id, column=column)
 
 
 @register.simple_tag

@@ -52,8 +52,8 @@ class RememberedNode(template.Node):
 def remembered(parser: template.base.Parser, token: template.base.Token) -> RememberedNode:
     """``{% remembered row.key start end %}…{% endremembered %}``: a body that is the same whenever these are.
 
-    For rows of a list that is looked at often. Whatever the body reads, beside the language, the time zone and the
-    year, has to be in one of the keys.
+    For rows of a list that is looked at often. Whatever the body reads, beside the language, the region, the time zone
+    and the year, has to be in one of the keys.
     """
     parts = [parser.compile_filter(word) for word in token.split_contents()[1:]]
     body = parser.parse(("endremembered",))

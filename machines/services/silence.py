@@ -10,7 +10,7 @@ from django.db import connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import Notification, User
-from accounts.outbox import in_zone_of, write_mail
+from accounts.outbox import write_mail, written_for
 from accounts.services.notifications import notify
 from common.formats import duration, when
 from machines.models import (
@@ -164,7 +164,7 @@ def tell_of_silence(*, machine_id: UUID, now: datetime) -> bool:
         return False
     first = outages[0]
     nodes = ", ".join(outage.agent.node_name for outage in outages if outage.agent.node_name)
-    with in_zone_of(machine.provider):
+    with written_for(machine.provider):
         since = f"Last heard of {when(first.began_at)}."
     which = f"No sign of node {nodes}." if nodes else ""
     _tell(

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import OutgoingMail, User
 from billing.models import Refund
-from billing.services import payments, refunds
+from billing.services import cards, refunds
 from bookings.models import Booking, WipeMethod, WipeStatus
 from bookings.services import cancel, handover, request, run
 from machines.models import Listing, MachineKind
@@ -95,7 +95,7 @@ class Life:
 
     def _customer(self, buyer: User) -> str:
         if buyer.email not in self.customers:
-            self.customers[buyer.email] = payments.customer_of(buyer)
+            self.customers[buyer.email] = cards.customer_of(buyer)
         return self.customers[buyer.email]
 
     def _cancel(self, booking: Booking, planned: Planned) -> None:

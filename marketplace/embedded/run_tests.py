@@ -28,6 +28,16 @@ PRODUCTION = {
     "EMAIL_URL": "submission://someone:secret@mail.example.com:587",
     "STRIPE_API_BASE": "https://api.stripe.com",
     "STRIPE_JS_URL": "https://js.stripe.com/v3/",
+    "MARKETPLACE_SELLER_NAME": "Example Servers Ltd",
+    "MARKETPLACE_SELLER_STREET": "1 Harbour Street",
+    "MARKETPLACE_SELLER_POSTAL_CODE": "D01 F5P2",
+    "MARKETPLACE_SELLER_CITY": "Dublin",
+    "MARKETPLACE_SELLER_COUNTRY": "IE",
+    "MARKETPLACE_SELLER_VAT_ID": "IE6433435F",
+    "MARKETPLACE_SELLER_EMAIL": "invoices@example.org",
+    "MARKETPLACE_VAT_RATE": "0.23",
+    "MARKETPLACE_SELLER_IBAN": "IE29AIBK93115212345678",
+    "MARKETPLACE_SELLER_BIC": "AIBKIE2D",
 }
 
 

@@ -5,7 +5,7 @@ from django.db.models import Model, QuerySet
 from django.urls import reverse
 
 from accounts.models import OutgoingMail, User, Verification
-from billing.models import Refund, RefundStatus, WebhookEvent
+from billing.models import Chargeback, Difference, Payout, PayoutStatus, Refund, RefundStatus, WebhookEvent
 from bookings.models import Booking
 from machines.models import Benchmark
 
@@ -20,6 +20,15 @@ def decisions(user: User) -> list[dict[str, object]]:
         ("Benchmarks to decide", Benchmark.objects.pending(), "status__exact=pending", False),
         ("Machines waiting for a wipe", Booking.objects.awaiting_wipe(), "stage=wipe", False),
         ("Refunds that failed", Refund.objects.filter(status=RefundStatus.FAILED), "status__exact=failed", True),
+        ("Chargebacks to answer", Chargeback.objects.undecided(), "state=undecided", True),
+        (
+            "Payouts that failed",
+            Payout.objects.filter(status=PayoutStatus.FAILED, retry=None),
+            "status__exact=failed",
+            True,
+        ),
+        ("SEPA payouts to send", Payout.objects.for_the_bank(), "status__exact=scheduled&method__exact=sepa", False),
+        ("Differences from the processor", Difference.objects.newest(), "of=newest", True),
         (
             "Webhooks that could not be processed",
             WebhookEvent.objects.filter(processed_at=None, attempts__gt=0),

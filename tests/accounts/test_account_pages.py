@@ -7,7 +7,7 @@ from accounts.models import Role, User, Verification
 from accounts.services.verifications import decide_verification, request_verification
 from tests.people import make_machine
 
-PAGES = ["profile", "verification_request", "ssh_key_list"]
+PAGES = ["profile", "verification_request", "billing_details", "ssh_key_list"]
 ASK = {"kind": "institution", "legal_name": "Institute of Things", "country": "DE", "statement": "HRB 1, Hamburg"}
 
 

@@ -1,12 +1,34 @@
 """The administration: every page renders for administrators, for nobody else, at a bounded price."""
 
+from decimal import Decimal
+
 import pytest
 from django.contrib import admin
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import OutgoingMail, SSHKey
-from billing.models import Payment, Refund, RefundReason, StripeCustomer, WebhookEvent
+from billing.models import (
+    Chargeback,
+    Difference,
+    Invoice,
+    InvoiceCounter,
+    LedgerAccount,
+    LedgerTransaction,
+    Payment,
+    Payout,
+    PayoutAccount,
+    PayoutHold,
+    Reconciliation,
+    Refund,
+    RefundReason,
+    SepaFile,
+    StripeCustomer,
+    Subscription,
+    SubscriptionPayment,
+    WebhookEvent,
+)
+from billing.services import postings
 from bookings.models import Access, Booking, BookingEvent, DataWipe, ErasureCertificate, WipeEvidence
 from common.ids import uuid7
 from machines.models import (
@@ -22,7 +44,7 @@ from machines.models import (
 )  # fmt: skip
 from machines.services.work import ask_for
 from tests.agents import erase, make_agent, make_agent_over
-from tests.people import DAY, HOUR, make_listing, make_machine
+from tests.people import DAY, HOUR, make_billing_details, make_listing, make_machine, make_user
 
 OURS = sorted(
     (
@@ -35,7 +57,9 @@ OURS = sorted(
 NAMES = [model._meta.label for model in OURS]
 UNTOUCHABLE = [
     Booking, BookingEvent, DataWipe, WipeEvidence, ErasureCertificate, Access, WebhookEvent, Payment, Refund,
-    StripeCustomer, Benchmark, Report, HardwarePassport, Refusal, Challenge, EnrollmentCode,
+    StripeCustomer, Invoice, InvoiceCounter, Payout, PayoutAccount, LedgerAccount, LedgerTransaction, Chargeback,
+    Reconciliation, Difference,
+    Subscription, SubscriptionPayment, Benchmark, Report, HardwarePassport, Refusal, Challenge, EnrollmentCode,
 ]  # fmt: skip
 
 
@@ -43,8 +67,60 @@ def address(model, page, *args):
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
+def one_more_payout(listing, number):
+    """Paid by a file, with an account, and a hold."""
+    provider, now = listing.machine.provider, timezone.now()
+    booking = Booking.objects.filter(machine__provider=provider).first()
+    file = SepaFile.objects.create(
+        message_id=f"m{number}", execute_on=now.date(), count=1, total=1, file="x.xml", sha256="0" * 64
+    )
+    account = PayoutAccount.objects.create(
+        user=provider, method="connect", stripe_account=f"acct_{number}", replaced_at=now
+    )
+    payout = Payout.objects.create(
+        provider=provider, account=account, method="sepa", currency="EUR", amount=1, status="sent", sent_at=now,
+        sepa_file=file,
+    )  # fmt: skip
+    payout.lines.create(booking=booking, amount=1)
+    PayoutHold.objects.create(booking=booking, amount=1, reason="Disputed.")
+
+
+def one_more_chargeback(number):
+    """Lost, posted and compared with the processor, which does not know it."""
+    payment = Payment.objects.filter(status="paid").first()
+    chargeback = payment.chargebacks.create(
+        stripe_dispute=f"du_{number}", amount=Decimal("0.01"), currency="EUR", state="lost", stripe_status="lost"
+    )
+    postings.chargeback_moved(chargeback, now=timezone.now())
+    what = f"Dispute du_{number} of 0.01 EUR (lost here) is not at the processor"
+    Reconciliation.objects.create(finished_at=timezone.now(), compared={"Dispute": 0}).differences.create(
+        kind="chargeback_missing_there", ours=str(chargeback.pk), theirs=f"du_{number}", what=what
+    )
+
+
+def one_more_subscription(number):
+    """A plan with its first month paid."""
+    now = timezone.now()
+    row = Subscription.objects.create(
+        user=make_user(f"planned-{number}@example.com"), tier="individual", stripe_subscription_id=f"sub_{number}"
+    )
+    row.payments.create(
+        stripe_invoice=f"in_{number}",
+        stripe_payment_intent=f"pi_plan_{number}",
+        amount="19.00",
+        currency="EUR",
+        tier="individual",
+        period_start=now,
+        period_end=now + 30 * DAY,
+        paid_at=now,
+    )
+
+
 def one_more_of_each(listing, number):
     """Another machine and what hangs on it."""
+    one_more_subscription(number)
+    one_more_payout(listing, number)
+    one_more_chargeback(number)
     provider = listing.machine.provider
     machine = make_machine(provider, f"more-{number}", kind="cluster")
     Node.objects.create(machine=machine, name="n", cpu_cores=1, ram_gb=1, disk_size_gb=1)
@@ -52,6 +128,7 @@ def one_more_of_each(listing, number):
     GPUModel.objects.create(slug=f"g{number}", name=f"G {number}", manufacturer="M", memory_gb=1)
     SSHKey.objects.create(user=provider, name="k", public_key="ssh-ed25519 A", key_type="x", fingerprint=f"f{number}")
     WebhookEvent.objects.create(event_id=f"evt_{number}", type="payment_intent.succeeded", payload={})
+    make_billing_details(make_user(f"billed-{number}@example.com", name="Bill"), vat_id="DE136695976")
     OutgoingMail.objects.create(user=provider, key=f"more-{number}", subject="Hello", text="Hello")
     Payment.objects.filter(status="paid").first().refunds.create(
         amount="0.01", currency="EUR", reason=RefundReason.PAID_TWICE

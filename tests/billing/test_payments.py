@@ -9,12 +9,13 @@ from django.utils import timezone
 from billing import gateway
 from billing import tasks as billing_tasks
 from billing.errors import CardDeclined, PaymentError, ProcessorAway
-from billing.gateway import Card
 from billing.models import Payment, PaymentStatus, Refund, RefundReason, RefundStatus, StripeCustomer
-from billing.services import payments, refunds
+from billing.services import cards, payments, refunds
+from billing.services.cards import Means
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking, cancel_lapsed_hold
-from bookings.services.confirm import Confirmation, confirm_paid
+from bookings.services.charges import Confirmation
+from bookings.services.confirm import confirm_charge
 from tests.people import DAY, make_hold, make_listing, make_machine
 from tests.racing import at_once
 from tests.stripe_standin import (
@@ -22,6 +23,7 @@ from tests.stripe_standin import (
     DECLINED_WHEN_CHARGED,
     NEEDS_AUTHENTICATION,
     pay_by_card,
+    pay_with,
 )
 
 pytestmark = pytest.mark.django_db
@@ -72,8 +74,9 @@ def test_a_currency_without_cents_is_charged_whole(stripe, provider, buyer, now)
 
 
 def test_confirming_twice_is_quiet(held, now):
-    assert confirm_paid(booking_id=held.pk, now=now) == Confirmation.CONFIRMED
-    assert confirm_paid(booking_id=held.pk, now=now) == Confirmation.ALREADY_PAID
+    charge = held.charges.get()
+    assert confirm_charge(charge_id=charge.pk, now=now) == Confirmation.CONFIRMED
+    assert confirm_charge(charge_id=charge.pk, now=now) == Confirmation.ALREADY_PAID
     assert timeline(held) == ["Asked for", "Paid and confirmed"]
 
 
@@ -90,7 +93,7 @@ def test_a_reload_after_paying_charges_nothing(stripe, held, now):
 @pytest.mark.django_db(transaction=True)
 def test_a_double_click_charges_once(stripe, held, now):
     form = stripe.finish_card_form(held.buyer)
-    click = partial(payments.pay, booking=held, payer=held.buyer, setup_intent=form, now=now)
+    click = partial(pay_with, form, held, payer=held.buyer, now=now)
 
     results = at_once([click] * 4)
 
@@ -107,7 +110,7 @@ def test_a_double_click_charges_once(stripe, held, now):
 def test_two_tabs_with_a_card_each_charge_once(stripe, held, now):
     forms = [stripe.finish_card_form(held.buyer) for _tab in range(2)]
 
-    at_once(partial(payments.pay, booking=held, payer=held.buyer, setup_intent=form, now=now) for form in forms)
+    at_once(partial(pay_with, form, held, payer=held.buyer, now=now) for form in forms)
 
     assert stripe.charged(held) == [in_cents(held)]
     assert Payment.objects.paid().count() == 1
@@ -115,7 +118,7 @@ def test_two_tabs_with_a_card_each_charge_once(stripe, held, now):
 
 @pytest.mark.django_db(transaction=True)
 def test_a_first_payment_in_two_tabs_makes_one_customer_of_ours(stripe, buyer, now):
-    ids = at_once([partial(payments.customer_of, buyer)] * 2)
+    ids = at_once([partial(cards.customer_of, buyer)] * 2)
 
     assert ids[0] == ids[1] == StripeCustomer.objects.get().stripe_id
 
@@ -155,16 +158,16 @@ def test_a_card_that_is_declined_in_the_form_begins_no_payment(stripe, held, now
 
 
 def test_a_card_form_that_was_not_filled_in_begins_no_payment(stripe, held, now):
-    form = payments.begin_card(user=held.buyer).split("_secret_")[0]
+    form = cards.begin_card(user=held.buyer).split("_secret_")[0]
     with pytest.raises(PaymentError, match="card form was not finished"):
-        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+        pay_with(form, held, payer=held.buyer, now=now)
     assert not Payment.objects.exists()
 
 
 def test_somebody_elses_card_form_is_not_taken(stripe, held, other_buyer, now):
     form = stripe.finish_card_form(other_buyer)
     with pytest.raises(PaymentError, match="card form was not finished"):
-        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+        pay_with(form, held, payer=held.buyer, now=now)
     assert stripe.charged(held) == []
 
 
@@ -343,13 +346,13 @@ def test_a_processor_that_is_away_leaves_nothing_half_done(stripe, held, now):
     stripe.stop()
 
     with pytest.raises(ProcessorAway):
-        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+        pay_with(form, held, payer=held.buyer, now=now)
 
     assert not Payment.objects.exists()
     held.refresh_from_db()
     assert held.is_payable(now=now)
     stripe.start()
-    payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+    pay_with(form, held, payer=held.buyer, now=now)
     assert stripe.charged(held) == [in_cents(held)]
 
 
@@ -357,13 +360,13 @@ def test_a_charge_whose_answer_was_lost_is_found_and_never_made_twice(stripe, wi
     form = stripe.finish_card_form(held.buyer)
     wire.on("POST", "/confirm", "lose_answer")
     with pytest.raises(ProcessorAway):
-        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+        pay_with(form, held, payer=held.buyer, now=now)
     assert stripe.charged(held) == [in_cents(held)], "the processor did it"
     held.refresh_from_db()
     assert held.is_hold, "but we do not know yet"
 
     wire.clear()
-    again = payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+    again = pay_with(form, held, payer=held.buyer, now=now)
 
     assert again.status == PaymentStatus.PAID
     held.refresh_from_db()
@@ -397,13 +400,13 @@ def test_a_charge_that_never_arrived_can_be_made_again(stripe, wire, held, now):
     form = stripe.finish_card_form(held.buyer)
     wire.on("POST", "/confirm", "lose_request")
     with pytest.raises(ProcessorAway):
-        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+        pay_with(form, held, payer=held.buyer, now=now)
     wire.clear()
     with pytest.raises(PaymentError, match="under way"):
-        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+        pay_with(form, held, payer=held.buyer, now=now)
 
     later = now + payments.QUIET + SECOND
-    payment = payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=later)
+    payment = pay_with(form, held, payer=held.buyer, now=later)
 
     assert payment.status == PaymentStatus.PAID
     assert stripe.charged(held) == [in_cents(held)]
@@ -417,11 +420,11 @@ def test_a_line_that_breaks_before_anything_could_be_taken_lets_the_buyer_try_ag
     form = stripe.finish_card_form(held.buyer)
     wire.on("POST", "/v1/payment_intents", what)
     with pytest.raises(ProcessorAway):
-        payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+        pay_with(form, held, payer=held.buyer, now=now)
     assert Payment.objects.get().status == PaymentStatus.FAILED
     wire.clear()
 
-    payments.pay(booking=held, payer=held.buyer, setup_intent=form, now=now)
+    pay_with(form, held, payer=held.buyer, now=now)
 
     assert stripe.charged(held) == [in_cents(held)]
     held.refresh_from_db()
@@ -430,8 +433,8 @@ def test_a_line_that_breaks_before_anything_could_be_taken_lets_the_buyer_try_ag
 
 def leave_behind(booking: Booking, *, now) -> Payment:
     """What a process that died before it reached the processor leaves."""
-    card = Card(customer="cus_1", payment_method="pm_1", label="Visa 4242")
-    return payments._begin(booking_id=booking.pk, payer=booking.buyer, card=card, now=now)
+    means = Means(customer="cus_1", payment_method="pm_1", label="Visa 4242")
+    return payments.begin(charge_id=booking.charges.get().pk, payer=booking.buyer, means=means, now=now)
 
 
 def test_a_payment_that_a_dead_process_left_behind_does_not_keep_the_buyer_from_paying(stripe, held, now):
@@ -446,7 +449,7 @@ def test_a_payment_that_a_dead_process_left_behind_does_not_keep_the_buyer_from_
     assert stripe.charged(held) == [in_cents(held)]
 
 
-def test_a_payment_that_a_dead_process_left_behind_is_ended_by_the_sweep(held, now):
+def test_a_payment_that_a_dead_process_left_behind_is_ended_by_the_sweep(stripe, held, now):
     left = leave_behind(held, now=now)
 
     payments.ask_after_open_payments(now=now + payments.QUIET)
@@ -480,7 +483,7 @@ def test_paying_and_canceling_at_the_same_moment_never_keeps_money_for_nothing(s
     form = stripe.finish_card_form(held.buyer)
     results = at_once(
         [
-            partial(payments.pay, booking=held, payer=held.buyer, setup_intent=form, now=now),
+            partial(pay_with, form, held, payer=held.buyer, now=now),
             partial(cancel_booking, booking_id=held.pk, by=held.buyer, now=now),
         ]
     )

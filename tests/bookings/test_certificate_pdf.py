@@ -18,7 +18,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pypdf import PdfReader
 
-from bookings import certificate_pdf
 from bookings.certificate_pdf import commands, erasure_pdf, erasure_png
 from bookings.certificates import (
     ErasureCertificate,
@@ -29,7 +28,7 @@ from bookings.certificates import (
     evidence_names,
     sha256_of,
 )
-from common import sshsig
+from common import sshsig, typesetting
 
 # The same certificate gives the same bytes: its moments are fixed for that.
 ENDED = datetime(2026, 11, 21, 14, 0, 5, tzinfo=UTC)
@@ -227,8 +226,8 @@ def test_any_name_can_be_printed(name: str) -> None:
 
 
 def test_letters_without_a_font_are_written_as_their_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
-    embedded = certificate_pdf._fonts(False)
-    monkeypatch.setattr(certificate_pdf, "_fonts", lambda system: embedded)
+    embedded = typesetting._fonts(False)
+    monkeypatch.setattr(typesetting, "_fonts", lambda system: embedded)
     text = text_of(erasure_pdf(certificate(provider_name="深圳 Größe Ελλάς Київ")))
     assert "[U+6DF1][U+5733] Größe Ελλάς Київ" in text
     assert "written as their Unicode numbers" in text

@@ -381,7 +381,7 @@ def race(listing, clients, now, monkeypatch) -> tuple[list[Booking], list[Mainte
 
 def forget() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE bookings, maintenance_windows CASCADE")
+        cursor.execute("TRUNCATE bookings, maintenance_windows, invoice_counters CASCADE")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +11,7 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.charts import HEIGHT, WIDTH, Series, make_band, make_chart
+from common.charts import HEIGHT, WIDTH, Series, make_band, make_bars, make_chart
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 END = START + timedelta(days=1)
@@ -113,3 +114,48 @@ def test_it_is_drawn_with_a_name_words_and_a_table_and_nothing_unsafe():
     assert {plot.get("aria-labelledby"), plot.get("aria-describedby")} <= ids
     assert len(list(root.iter("table"))) == 1
     assert " style=" not in html
+
+
+# Bars --------------------------------------------------------------------------------------------------
+
+
+def euros(amount):
+    return f"{amount} EUR"
+
+
+def test_bars_stand_beside_each_other_as_high_as_their_figures():
+    chart = make_bars("Earned", [("Jan", Decimal("50")), ("Feb", Decimal("100"))], write=euros)
+    assert [(bar.left, bar.width) for bar in chart.bars] == [("7.500", "35.000"), ("57.500", "35.000")]
+    assert [(bar.top, bar.height) for bar in chart.bars] == [("50.00", "50.00"), ("0.00", "100.00")]
+    assert chart.rows == (("Jan", "50 EUR"), ("Feb", "100 EUR"))
+    assert chart.words == "Jan: 50 EUR; Feb: 100 EUR"
+
+
+def test_what_is_nothing_or_less_has_no_bar_and_stands_in_the_table():
+    chart = make_bars("Earned", [("Jan", 0), ("Feb", -7)], write=euros)
+    assert [bar.height for bar in chart.bars] == ["0.00", "0.00"]
+    assert ("Feb", "-7 EUR") in chart.rows
+
+
+def test_a_chart_of_no_bars_is_refused():
+    with pytest.raises(ValueError, match="at least one bar"):
+        make_bars("Earned", [], write=euros)
+
+
+@given(st.lists(st.decimals(0, 10**9, places=2), min_size=1, max_size=24))
+def test_bars_stay_within_their_frame(figures):
+    chart = make_bars("Earned", [(str(place), figure) for place, figure in enumerate(figures)], write=str)
+    for bar in chart.bars:
+        assert float(bar.left) >= 0
+        assert float(bar.left) + float(bar.width) <= 100.001
+        assert 0 <= float(bar.top) <= 100
+        assert abs(float(bar.top) + float(bar.height) - 100) < 0.02
+
+
+def test_bars_are_drawn_with_words_and_a_table():
+    chart = make_bars("Earned in 2026", [("Jan", 3), ("Feb", 5)], write=euros)
+    drawn = Template('{% bars chart "earned" "Month" %}').render(Context({"chart": chart}))
+    root = ElementTree.fromstring(drawn.replace("&nbsp;", " "))
+    assert len(root.findall(".//rect")) == 2
+    assert root.find(".//desc").text == "Jan: 3 EUR; Feb: 5 EUR"
+    assert "style=" not in drawn

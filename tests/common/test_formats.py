@@ -50,6 +50,90 @@ def test_money_follows_the_language():
 
 
 @pytest.mark.parametrize(
+    ("region", "amount", "currency", "text"),
+    [
+        ("", "1236", "EUR", "€1,236.00"),
+        ("US", "1236", "EUR", "€1,236.00"),
+        ("DE", "1236", "EUR", "1.236,00 €"),
+        ("CH", "1236", "EUR", "€ 1’236.00"),
+        ("FR", "1236.5", "EUR", "1 236,50 €"),
+        ("DE", "1236", "USD", "1.236,00 US$"),
+        ("US", "1236", "USD", "$1,236.00"),
+        ("GB", "1236", "GBP", "£1,236.00"),
+        ("CH", "1236", "GBP", "£ 1’236.00"),
+        ("JP", "1236", "JPY", "¥1,236"),
+        ("DE", "1236", "JPY", "1.236 JP¥"),
+        ("GB", "1236", "JPY", "JP¥1,236"),
+        ("XX", "1236", "EUR", "€1,236.00"),
+    ],
+)
+def test_money_follows_the_region(region, amount, currency, text):
+    with formats.in_region(region):
+        written = formats.money(Decimal(amount), currency)
+    assert plain(written).replace("\N{NARROW NO-BREAK SPACE}", " ") == text
+
+
+def test_numbers_follow_the_region_and_are_not_remembered_for_another():
+    def written() -> list[str]:
+        return [plain(text) for text in (formats.number("12345.5"), formats.tb(2063), formats.percent("0.9994"))]
+
+    own = written()
+    with formats.in_region("DE"):
+        german = written()
+        with formats.in_region("ch"):
+            swiss = written()
+        assert written() == german
+    assert own == written() == ["12,345.5", "2.1 TB", "99.94 %"]
+    assert german == ["12.345,5", "2,1 TB", "99,94 %"]
+    assert swiss == ["12’345.5", "2.1 TB", "99.94 %"]
+
+
+def test_moments_are_the_languages_wherever_they_are_read():
+    september = datetime(2026, 9, 4, 8, tzinfo=UTC)
+    own = formats.when(september, now=NOW)
+    with formats.in_region("DE"):
+        assert formats.when(september, now=NOW) == own == "Fri 4 Sep, 10:00"
+
+
+def test_a_region_ends_with_its_block_even_if_the_block_fails():
+    with pytest.raises(ZeroDivisionError), formats.in_region("DE"):
+        raise ZeroDivisionError
+    assert formats.region() == ""
+
+
+def test_a_part_of_a_page_is_remembered_for_its_region():
+    template = Template("{% remembered 7 %}{{ amount|money:'EUR' }}{% endremembered %}")
+
+    def drawn() -> str:
+        return plain(template.render(Context({"amount": Decimal("1236")})))
+
+    own = drawn()
+    with formats.in_region("DE"):
+        assert drawn() == "1.236,00 €"
+    assert drawn() == own == "€1,236.00"
+
+
+@pytest.mark.parametrize(
+    ("header", "region"),
+    [
+        ("de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7", "DE"),
+        ("de,en-US;q=0.8", "US"),
+        ("en-US;q=0.3,fr-CH;q=0.9", "CH"),
+        ("zh-Hans-CN", "CN"),
+        ("zh-Hans", ""),
+        ("es-419", ""),
+        ("en", ""),
+        ("*", ""),
+        ("", ""),
+        ("nonsense-, ;;q=,<script>", ""),
+        ("de-DE" * 5000, ""),
+    ],
+)
+def test_the_region_in_what_a_browser_says(header, region):
+    assert formats.region_of(header) == region
+
+
+@pytest.mark.parametrize(
     ("write", "value", "text"),
     [
         (formats.gb, 512, "512 GB"),

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from datetime import datetime, timedelta
+from decimal import Decimal
 from importlib import import_module
 
 import django
@@ -22,12 +23,18 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import Role, SSHKey, User  # noqa: E402
 from accounts.services.ssh_keys import add_key  # noqa: E402
+from billing.models import Invoice  # noqa: E402
+from billing.services import payouts  # noqa: E402
+from billing.services.payout_holds import place_hold  # noqa: E402
+from billing.services.sepa_files import make_sepa_file  # noqa: E402
 from bookings.models import Booking  # noqa: E402
+from bookings.services.extend import request_extension  # noqa: E402
 from machines.models import GPUModel, Listing, ListingStatus, Machine, Outage, ReliabilityDebit  # noqa: E402
 from machines.services.passports import take_inventory  # noqa: E402
 from machines.services.reliability import charge, recompute  # noqa: E402
 from tests import handing_over  # noqa: E402
 from tests.agents import erase, make_agent, make_agent_over, take, wipe_of  # noqa: E402
+from tests.earning import make_earned, make_iban  # noqa: E402
 from tests.machines.agents import make_agent as enrolled  # noqa: E402
 from tests.machines.agents import make_unread  # noqa: E402
 from tests.machines.inventories import gpus, inventory  # noqa: E402
@@ -43,6 +50,7 @@ from tests.people import (  # noqa: E402
     make_paid,
     make_running,
     make_user,
+    mark_charge_paid,
     record_wipe,
     verify,
 )
@@ -78,6 +86,17 @@ def not_as_booked(listing: Listing, buyer: User, *, now: datetime) -> Booking:
     handing_over.hand_over(agent, now=booking.start + timedelta(minutes=12), inventory=handing_over.without_a_gpu())
     gap = booking.start + HOUR
     Outage.objects.create(machine=listing.machine, agent=agent.row, began_at=gap, ended_at=gap + HOUR / 2)
+    return booking
+
+
+def extending(listing: Listing, buyer: User, *, now: datetime) -> Booking:
+    """Extended once, and asked for to be extended once more."""
+    booking = make_running(listing, buyer, start=now - HOUR, hours=30)
+    for hours in (20, 100):
+        booking.refresh_from_db()
+        extension = request_extension(booking_id=booking.pk, by=buyer, new_end=booking.end + hours * HOUR, now=now)
+        if hours == 20:
+            mark_charge_paid(extension, now=now)
     return booking
 
 
@@ -141,9 +160,12 @@ def make() -> dict[str, dict[str, str]]:
         "over": over,
         "running": make_running(busy, buyer, start=now - HOUR),
         "started": make_running(third, buyer, start=now - HOUR, access=False),
+        "extending": extending(offer("extended-1"), buyer, now=now),
+        "staged": make_paid(offer("staged-1", max_hours=90 * 24), buyer, start=now + 3 * DAY, hours=70 * 24, asked=now),
         "paid": make_paid(fourth, buyer, start=now + 2 * DAY, asked=now),
         "held": make_hold(fourth, buyer, start=now + 5 * DAY, asked=now),
     }
+    payouts_made = give_earnings(offer("earning-1", max_hours=90 * 24), buyer, administrator, now=now)
     people = [administrator, provider, newcomer, buyer, *buyers]
     return {
         "listings": {
@@ -155,8 +177,34 @@ def make() -> dict[str, dict[str, str]]:
             "half-read-1": str(half_read.pk),
         },
         "bookings": {state: str(booking.pk) for state, booking in bookings.items()},
+        "documents": {
+            "invoice": str(Invoice.objects.get(booking=bookings["paid"]).pk),
+            "stage": str(Invoice.objects.get(booking=bookings["staged"]).pk),
+            "month": f"{now:%Y-%m}",
+            **{f"{state}_payout": payout for state, payout in payouts_made.items()},
+        },
         "sessions": {user.email.partition("@")[0]: session_of(user) for user in people},
     }
+
+
+def give_earnings(listing: Listing, buyer: User, administrator: User, *, now: datetime) -> dict[str, str]:
+    """A payout that arrived, one that failed, one that is scheduled, and a part that is held."""
+    provider = listing.machine.provider
+    make_iban(provider, now=now - 90 * DAY)
+    made = {}
+    for state, days in {"received": 60, "failed": 30, "scheduled": 5}.items():
+        booking = make_earned(listing, buyer, end=now - days * DAY, hours=days)
+        if state == "scheduled":
+            place_hold(booking=booking, amount=Decimal("1.50"), reason="Half an hour is disputed.", by=None, now=now)
+        payout = payouts.schedule_payout(provider_id=provider.pk, currency="EUR", now=now - (days - 4) * DAY)
+        made[state] = str(payout.pk)
+        if state != "scheduled":
+            make_sepa_file(by=administrator, now=payout.scheduled_at, execute_on=payout.scheduled_at.date())
+        if state == "received":
+            payouts.mark_received(payout=payout, by=administrator, now=payout.scheduled_at + DAY)
+        if state == "failed":
+            payouts.mark_failed(payout=payout, reason="The account is closed.", by=administrator, now=now - 20 * DAY)
+    return made
 
 
 def let_agents_read(machine: Machine, *, now: datetime) -> Machine:

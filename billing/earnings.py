@@ -1,0 +1,292 @@
+"""What a provider has earned, as the pages and the CSV tell it. Reads only; amounts are without tax, by currency."""
+
+import csv
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from django.db.models import DateTimeField, Max, Min, QuerySet, Sum
+from django.db.models.functions import TruncMonth
+from django.utils import timezone
+
+from accounts.models import User
+from billing.models import AccountKind, LedgerEntry, Payout, PayoutLine, PayoutStatus
+from billing.services.owed import Owed, due_at, owed_for, owing, with_earnings
+from billing.services.payout_accounts import account_for
+from billing.services.payouts import least_of
+from common.charts import BarChart, make_bars
+from common.formats import money
+from common.money import Currency, rounded
+from machines.models import Machine
+
+ZERO = Decimal(0)
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass
+class Totals:
+    """Where the money of one currency is at this moment, and what keeps it there."""
+
+    currency: str
+    upcoming: Decimal = ZERO
+    held: Decimal = ZERO
+    due: Decimal = ZERO
+    scheduled: Decimal = ZERO
+    sent: Decimal = ZERO
+    received: Decimal = ZERO
+    failed: Decimal = ZERO
+    next_at: datetime | None = None
+    waits: str = ""
+    waits_for_account: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """One booking: what it earned, and where that is."""
+
+    booking: Any
+    tone: str
+    words: str
+    detail: str = ""
+    at: datetime | None = None
+    payout: Payout | None = None
+
+
+@dataclass
+class MachineTotals:
+    """What one machine earned in one currency."""
+
+    machine: Machine
+    currency: str
+    earned: Decimal = ZERO
+    received: Decimal = ZERO
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the page is narrowed to. ``None``: everything."""
+
+    year: int | None = None
+    machine: UUID | None = None
+
+    def of_bookings(self, path: str = "") -> dict[str, Any]:
+        prefix = f"{path}__" if path else ""
+        return {f"{prefix}machine": self.machine} if self.machine else {}
+
+    def of_year(self, field_name: str) -> dict[str, Any]:
+        if self.year is None:
+            return {}
+        zone = timezone.get_current_timezone()
+        first, after = (datetime(year, 1, 1, tzinfo=zone) for year in (self.year, self.year + 1))
+        return {f"{field_name}__gte": first, f"{field_name}__lt": after}
+
+
+def movements(user: User, choice: Choice) -> QuerySet[LedgerEntry]:
+    """What the ledger says of the provider's account. What they are owed is a credit, and negative there."""
+    mine = LedgerEntry.objects.filter(account__kind=AccountKind.PROVIDER_PAYABLE, account__owner=user)
+    return mine.filter(**choice.of_year("transaction__at"), **choice.of_bookings("booking"))
+
+
+def years(user: User) -> list[int]:
+    """Those in which something was earned, newest first."""
+    ends = movements(user, Choice()).aggregate(first=Min("transaction__at"), last=Max("transaction__at"))
+    if ends["first"] is None:
+        return []
+    first, last = (timezone.localtime(ends[end]).year for end in ("first", "last"))
+    return list(range(last, first - 1, -1))
+
+
+# At this moment ------------------------------------------------------------------------------------------
+
+
+def totals(user: User, choice: Choice, *, now: datetime) -> list[Totals]:
+    """One for each currency in which the provider has earned anything."""
+    found: dict[str, Totals] = {}
+
+    def of(currency: str) -> Totals:
+        return found.setdefault(currency, Totals(currency))
+
+    open_ones = owing(provider=user.pk).filter(**choice.of_bookings())
+    for owed in owed_for(open_ones.select_related("machine"), now=now):
+        _add(of(owed.booking.currency), owed)
+    lines = PayoutLine.objects.filter(payout__provider=user, payout__retry=None, **choice.of_bookings("booking"))
+    summed = lines.values("payout__currency", "payout__status").annotate(total=Sum("amount")).order_by()
+    for line in summed:
+        total = of(line["payout__currency"])
+        setattr(total, line["payout__status"], getattr(total, line["payout__status"]) + line["total"])
+    for total in found.values():
+        _say_what_it_waits_for(total, user)
+    return sorted(found.values(), key=lambda total: in_order(total.currency))
+
+
+def in_order(currency: str) -> int:
+    """Currencies come in one order everywhere."""
+    return list(Currency.values).index(currency)
+
+
+def _add(total: Totals, owed: Owed) -> None:
+    total.held += owed.held
+    total.upcoming += owed.upcoming
+    total.due += owed.payable
+    if owed.upcoming and (total.next_at is None or owed.due_at < total.next_at):
+        total.next_at = owed.due_at
+
+
+def _say_what_it_waits_for(total: Totals, user: User) -> None:
+    if total.due < 0:
+        total.waits = "taken off the next payout"
+    if total.due <= 0:
+        return
+    if account_for(user, total.currency) is None:
+        total.waits, total.waits_for_account = "waits for an account", True
+    elif total.due < least_of(total.currency):
+        total.waits = f"from {money(least_of(total.currency), total.currency)} on"
+
+
+# Over time -----------------------------------------------------------------------------------------------
+
+
+def by_month(user: User, choice: Choice, year: int) -> list[BarChart]:
+    """What was earned in each month of a year, less what was given back: a chart for each currency."""
+    zone: tzinfo = timezone.get_current_timezone()
+    rows = (
+        movements(user, Choice(year, choice.machine))
+        .filter(transaction__payout=None)
+        .annotate(month=TruncMonth("transaction__at", tzinfo=zone, output_field=DateTimeField()))
+        .values("month", "currency")
+        .annotate(total=Sum("amount"))
+        .order_by("currency", "month")
+    )
+    earned: dict[str, dict[int, Decimal]] = defaultdict(dict)
+    for row in rows:
+        earned[row["currency"]][row["month"].month] = -row["total"]
+    return [
+        make_bars(
+            f"Earned in {year}, {currency}",
+            [(name, months.get(place, ZERO)) for place, name in enumerate(MONTHS, 1)],
+            write=partial(money, currency=currency),
+        )
+        for currency, months in sorted(earned.items(), key=lambda pair: in_order(pair[0]))
+    ]
+
+
+def by_machine(user: User, choice: Choice) -> list[MachineTotals]:
+    """What each machine earned, and what of its earnings arrived, in the chosen time."""
+    found: dict[tuple[UUID, str], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
+    earned = movements(user, choice).filter(transaction__payout=None, booking__isnull=False)
+    for row in earned.values("booking__machine", "currency").annotate(total=Sum("amount")).order_by():
+        found[row["booking__machine"], row["currency"]]["earned"] -= row["total"]
+    arrived = PayoutLine.objects.filter(
+        payout__provider=user,
+        payout__status=PayoutStatus.RECEIVED,
+        **choice.of_year("payout__received_at"),
+        **choice.of_bookings("booking"),
+    )
+    for line in arrived.values("booking__machine", "payout__currency").annotate(total=Sum("amount")).order_by():
+        found[line["booking__machine"], line["payout__currency"]]["received"] += line["total"]
+    machines = Machine.objects.in_bulk({machine for machine, _ in found})
+    rows = [MachineTotals(machines[machine], currency, **parts) for (machine, currency), parts in found.items()]
+    return sorted(rows, key=lambda row: (in_order(row.currency), -row.earned, row.machine.name))
+
+
+# Booking by booking --------------------------------------------------------------------------------------
+
+
+def bookings(user: User, choice: Choice) -> QuerySet[Any]:
+    """Those that have earned something, newest end first."""
+    return (
+        with_earnings()
+        .filter(machine__provider=user, **choice.of_bookings(), **choice.of_year("end"))
+        .exclude(earned=0, taken=0)
+        .select_related("machine")
+        .order_by("-end", "-pk")
+    )
+
+
+def rows_of(page: Iterable[Any], *, now: datetime) -> list[Row]:
+    """Where each of these bookings' earnings are."""
+    listed = list(page)
+    lines = PayoutLine.objects.filter(booking__in=listed, payout__retry=None).select_related("payout__account")
+    newest = {line.booking_id: line.payout for line in lines.order_by("payout__scheduled_at")}
+    owed = {one.booking.pk: one for one in owed_for([row for row in listed if row.left], now=now)}
+    return [_row(booking, owed.get(booking.pk), newest.get(booking.pk)) for booking in listed]
+
+
+def _row(booking: Any, owed: Owed | None, payout: Payout | None) -> Row:
+    if owed is None:
+        if payout is None:
+            return Row(booking, "soft", "Nothing kept")
+        return Row(booking, payout.tone, payout.get_status_display(), payout.failure, payout=payout)
+    if owed.amount < 0:
+        taken_off = "Given back after it was paid out: taken off the next payout."
+        return Row(booking, "warn", f"{money(owed.amount, booking.currency)} to settle", taken_off, payout=payout)
+    if owed.held:
+        part = "" if owed.held == booking.earned else f"{money(owed.held, booking.currency)}: "
+        return Row(booking, "bad", "Held", part + " ".join(owed.why), payout=payout)
+    if owed.is_due:
+        return Row(booking, "warn", "With the next payout", payout=payout)
+    return Row(booking, "soft", "Upcoming", "Paid out from", at=due_at(booking), payout=payout)
+
+
+# CSV -----------------------------------------------------------------------------------------------------
+
+COLUMNS = ("Date (UTC)", "Booking", "Machine", "Start (UTC)", "End (UTC)", "Movement", "Payout", *Currency.values)
+
+
+class _Echo:
+    """What is written is returned."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def as_csv(user: User, choice: Choice) -> Iterator[str]:
+    """One line for each movement of each booking, oldest first; an amount in the column of its currency.
+
+    What is the provider's is positive, what was given back or paid out negative: the columns sum to what is owed.
+    """
+    writer = csv.writer(_Echo())
+    yield str(writer.writerow(COLUMNS))
+    rows = (
+        movements(user, choice)
+        .select_related("transaction__payout", "booking__machine")
+        .order_by("transaction__at", "transaction_id", "pk")
+    )
+    for entry in rows.iterator(chunk_size=500):
+        yield str(writer.writerow([plain(cell) for cell in _cells(entry)]))
+
+
+def _cells(entry: LedgerEntry) -> Iterator[str]:
+    booking, payout = entry.booking, entry.transaction.payout
+    yield _moment(entry.transaction.at)
+    yield booking.reference if booking else ""
+    yield booking.machine.name if booking else ""
+    yield _moment(booking.start) if booking else ""
+    yield _moment(booking.end) if booking else ""
+    yield entry.transaction.get_kind_display()
+    yield payout.reference if payout else ""
+    for currency in Currency.values:
+        yield str(rounded(-entry.amount, currency)) if entry.currency == currency else ""
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def plain(cell: str) -> str:
+    """A text that a spreadsheet would take for a formula is made one that it does not. Numbers stay numbers."""
+    if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(cell):
+        return f"'{cell}"
+    return cell
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return Decimal(cell).is_finite()
+    except ArithmeticError:
+        return False

@@ -1,0 +1,77 @@
+"""Hearing of what was never told: refunds and disputes that somebody else began, and whose webhook did not arrive.
+
+Payments, payouts and plans are asked after by the ids that we have. Of what is begun elsewhere we have none, so the
+processor's lists are read.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
+from billing.gateway.listing import Listed, Lists
+from billing.models import Chargeback, Refund
+from billing.services.chargebacks import STATES, take_dispute_named
+from billing.services.outside import take_refund
+from billing.services.reconcile import REFUNDS
+
+log = logging.getLogger(__name__)
+
+#: How far back lists are read: a refund may fail weeks later, a dispute takes months.
+REFUNDS_SINCE = timedelta(days=45)
+DISPUTES_SINCE = timedelta(days=180)
+BATCH = 500
+
+
+def catch_up(*, now: datetime) -> int:
+    """Sweep: bring what differs to where the processor says that it is. Returns how many did.
+
+    Stops when the processor is away. One that cannot be taken is logged, and found by the reconciliation.
+    """
+    refunds = _differing(Lists(now - REFUNDS_SINCE).refunds(), _refunds_are)
+    disputes = _differing(Lists(now - DISPUTES_SINCE).disputes(), _disputes_are)
+    try:
+        return _take(refunds, take_refund, now=now) + _take(disputes, take_dispute_named, now=now)
+    except ProcessorAway:
+        return 0
+
+
+def _take(listed: Iterator[Listed], take: Callable[..., object], *, now: datetime) -> int:
+    taken = 0
+    try:
+        for thing in listed:
+            try:
+                taken += take(thing.id, now=now) is not None
+            except ProcessorAway:
+                raise
+            except PaymentError:
+                log.exception("%s could not be taken", thing.id)
+    except ProcessorRefused as error:
+        if not error.is_missing:  # a stand-in has no such list
+            raise
+    return taken
+
+
+def _differing(listed: Iterator[Listed], are: Callable[[list[Listed]], dict[str, bool]]) -> Iterator[Listed]:
+    """Those that are not here as they are there, looked up by the hundred."""
+    batch: list[Listed] = []
+    for thing in listed:
+        batch.append(thing)
+        if len(batch) == BATCH:
+            known = are(batch)
+            yield from (one for one in batch if not known.get(one.id))
+            batch = []
+    known = are(batch)
+    yield from (one for one in batch if not known.get(one.id))
+
+
+def _refunds_are(listed: list[Listed]) -> dict[str, bool]:
+    ours = Refund.objects.filter(stripe_refund__in=[thing.id for thing in listed])
+    status = dict(ours.values_list("stripe_refund", "status"))
+    return {thing.id: thing.status in REFUNDS.agree.get(status.get(thing.id, ""), ()) for thing in listed}
+
+
+def _disputes_are(listed: list[Listed]) -> dict[str, bool]:
+    ours = Chargeback.objects.filter(stripe_dispute__in=[thing.id for thing in listed])
+    state = dict(ours.values_list("stripe_dispute", "state"))
+    return {thing.id: STATES.get(thing.status, "?") == state.get(thing.id) for thing in listed}

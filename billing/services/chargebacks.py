@@ -1,0 +1,179 @@
+"""Chargebacks: what a buyer's bank asks, takes and decides, as the processor's Dispute object says it."""
+
+import logging
+from datetime import datetime
+
+from django.db import transaction
+from django.urls import reverse
+
+from accounts.models import Notification, User
+from accounts.outbox import write_mail, written_for
+from accounts.services.notifications import notify
+from accounts.services.roles import administrators
+from billing import gateway
+from billing.errors import PaymentError, ProcessorRefused
+from billing.gateway import Dispute
+from billing.models import Chargeback, ChargebackState, Payment
+from billing.services import postings
+from billing.services.finding import paid_payment_behind
+from billing.services.invoices import issue_chargeback_note
+from billing.services.refunds import make_room
+from bookings.services.history import note
+from bookings.services.locks import locked
+from common.formats import money, when_both
+from common.money import from_minor
+
+log = logging.getLogger(__name__)
+
+#: What the processor's statuses come to. While the bank only asks, the money stays; once it is a dispute, it is gone
+#: until the bank has decided. *prevented*: a refund has settled it before it became one.
+STATES = {
+    "warning_needs_response": ChargebackState.INQUIRY,
+    "warning_under_review": ChargebackState.INQUIRY,
+    "warning_closed": ChargebackState.CLOSED,
+    "prevented": ChargebackState.CLOSED,
+    "needs_response": ChargebackState.OPEN,
+    "under_review": ChargebackState.OPEN,
+    "appeal_needs_response": ChargebackState.OPEN,
+    "appeal_under_review": ChargebackState.OPEN,
+    "won": ChargebackState.WON,
+    "lost": ChargebackState.LOST,
+}
+#: Of refunds that waited for the bank's decision, when it has given the buyer the money itself.
+BY_THE_BANK = "The buyer's bank has given it back to them."
+DECIDED = (ChargebackState.WON, ChargebackState.LOST, ChargebackState.CLOSED)
+#: For the booking's timeline.
+HISTORY = {
+    ChargebackState.INQUIRY: "The buyer's bank asks about a payment",
+    ChargebackState.OPEN: "The buyer's bank took {amount} back",
+    ChargebackState.WON: "The bank decided for the marketplace: {amount} is back",
+    ChargebackState.LOST: "The bank decided for the buyer: {amount} stays with them",
+    ChargebackState.CLOSED: "The buyer's bank closed its question",
+}
+
+
+def take_dispute_named(stripe_dispute: str, *, now: datetime) -> Chargeback | None:
+    """Ask the processor about a dispute and apply the answer. ``None``: it is not about a payment of ours.
+
+    Raises:
+        NotYet: its payment is not paid.
+        ProcessorAway: no answer.
+    """
+    try:
+        dispute = gateway.get_dispute(stripe_dispute)
+    except ProcessorRefused as error:
+        if error.is_missing:
+            return None
+        raise
+    return take_dispute(dispute, now=now)
+
+
+def take_dispute(dispute: Dispute, *, now: datetime) -> Chargeback | None:
+    """Write down what a dispute says. Any order, any number of times: the result is the same.
+
+    Raises:
+        PaymentError: its status or currency is one that nobody has thought of; a person is needed.
+    """
+    payment = paid_payment_behind(dispute.payment_intent, now=now)
+    if payment is None:
+        return None
+    if dispute.status not in STATES or dispute.currency != payment.currency:
+        raise PaymentError(f"Dispute {dispute.id} is {dispute.status}, in {dispute.currency}: nothing is known to do.")
+    return _write_down(payment, dispute, now=now)
+
+
+@transaction.atomic
+def _write_down(payment: Payment, dispute: Dispute, *, now: datetime) -> Chargeback:
+    booking = locked(payment.booking_id)
+    payment = Payment.objects.select_for_update(of=("self",)).select_related("payer", "provider").get(pk=payment.pk)
+    payment.booking = booking
+    chargeback = Chargeback.objects.select_for_update(of=("self",)).filter(stripe_dispute=dispute.id).first()
+    before = chargeback.state if chargeback else None
+    chargeback = chargeback or Chargeback(
+        stripe_dispute=dispute.id, currency=dispute.currency, opened_at=dispute.created
+    )
+    state = STATES[dispute.status]
+    chargeback.payment = payment
+    chargeback.state, chargeback.stripe_status = state, dispute.status
+    chargeback.amount, chargeback.reason = from_minor(dispute.amount, dispute.currency), dispute.reason[:60]
+    chargeback.evidence_due_by = dispute.evidence_due_by
+    if state in (ChargebackState.OPEN, ChargebackState.WON, ChargebackState.LOST):
+        chargeback.funds_taken_at = chargeback.funds_taken_at or now
+    chargeback.closed_at = (chargeback.closed_at or now) if state in DECIDED else None
+    if state == ChargebackState.LOST and before != state:
+        make_room(payment, chargeback.amount, why=BY_THE_BANK, now=now)
+    chargeback.save()
+    postings.chargeback_moved(chargeback, now=now)
+    if state == before:
+        return chargeback
+    if state == ChargebackState.LOST:
+        issue_chargeback_note(chargeback=chargeback, now=now)
+    log.warning("chargeback %s of payment %s: %s, before %s", chargeback.pk, payment.pk, state, before or "unknown")
+    _tell(chargeback, now=now)
+    return chargeback
+
+
+def _tell(chargeback: Chargeback, *, now: datetime) -> None:
+    booking, state = chargeback.payment.booking, ChargebackState(chargeback.state)
+    amount, key = money(chargeback.amount, chargeback.currency), f"chargeback-{state}:{chargeback.pk}"
+    note(booking, HISTORY[state].format(amount=amount), now=now, detail=chargeback.reason.capitalize())
+    tone = {"good": Notification.Tone.GOOD, "bad": Notification.Tone.BAD, "warn": Notification.Tone.WARN}.get(
+        state.tone, Notification.Tone.INFO
+    )
+    provider = chargeback.payment.provider
+    page = reverse("admin:billing_chargeback_change", args=[chargeback.pk])
+    for user in administrators().exclude(pk=provider.pk):
+        with written_for(user):
+            _tell_one(user, key, tone, _to_administrators(chargeback), ("Open the chargeback", page), now=now)
+    with written_for(provider):
+        link = f"/bookings/{booking.pk}/"
+        _tell_one(provider, key, tone, _to_provider(chargeback), ("Open the booking", link), now=now)
+
+
+def _tell_one(user: User, key: str, tone: str, words: list[str], action: tuple[str, str], *, now: datetime) -> None:
+    subject, *paragraphs = words
+    notify(user=user, key=key, title=subject, text=paragraphs[0], link=action[1], tone=tone, now=now)
+    write_mail(user=user, key=key, subject=subject, paragraphs=paragraphs, action=action)
+
+
+def _to_administrators(chargeback: Chargeback) -> list[str]:
+    """A subject, and what there is to do."""
+    amount, booking = money(chargeback.amount, chargeback.currency), chargeback.payment.booking
+    why = f"Booking {booking.reference}; the bank's reason: {chargeback.reason or 'none given'}."
+    until = chargeback.evidence_due_by
+    answer = f"Answer in the processor's dashboard by {when_both(until)}." if until else "There is nothing to answer."
+    payout = "What the provider earned with it is not paid out until it is decided."
+    return {
+        ChargebackState.INQUIRY: [f"A bank asks about a payment of {amount}", why, answer, payout],
+        ChargebackState.OPEN: [f"A bank has taken {amount} back", f"{why} {answer}", payout],
+        ChargebackState.WON: [f"Chargeback won: {amount}", f"{why} The money is back."],
+        ChargebackState.LOST: [
+            f"Chargeback lost: {amount}",
+            f"{why} What had not been refunded before is taken from those who had earned it; the buyer has a credit note.",
+        ],
+        ChargebackState.CLOSED: [f"A bank's question about {amount} is closed", f"{why} Nothing was taken."],
+    }[ChargebackState(chargeback.state)]
+
+
+def _to_provider(chargeback: Chargeback) -> list[str]:
+    amount, booking = money(chargeback.amount, chargeback.currency), chargeback.payment.booking
+    wait = "What you earned with this booking is paid out once the bank has decided."
+    return {
+        ChargebackState.INQUIRY: [f"The buyer's bank asks about booking {booking.reference}", wait],
+        ChargebackState.OPEN: [
+            f"The buyer's bank has taken {amount} back for booking {booking.reference}",
+            f"{wait} We answer the bank with what we know; if you have something that shows the buyer's use, write to us.",
+        ],
+        ChargebackState.WON: [
+            f"The bank has decided for you: booking {booking.reference}",
+            f"{amount} is back, and what you earned with this booking is paid out as usual.",
+        ],
+        ChargebackState.LOST: [
+            f"The bank has decided for the buyer: booking {booking.reference}",
+            f"{amount} stays with the buyer. Your share of it is not paid out, or is taken off your next payout.",
+        ],
+        ChargebackState.CLOSED: [
+            f"The buyer's bank has closed its question about booking {booking.reference}",
+            "What you earned with this booking is paid out as usual.",
+        ],
+    }[ChargebackState(chargeback.state)]

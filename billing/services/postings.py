@@ -1,0 +1,303 @@
+"""What each movement of money does to the ledger (docs/money.md has the table).
+
+Called in the transaction that changes the row. Each looks at where the money of its row stands in the ledger and moves
+it to where the row says that it is, so that calling it again, or after a state that was skipped, does what is right.
+
+What a payment earns is split by what was frozen: the booking's tax, the payment's commission. What is taken back of it
+is the difference between the shares of what was kept before and of what is kept afterwards, so that rounding never
+leaves anything behind.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Sum
+
+from accounts.tax import split_of
+from billing.models import (
+    AccountKind,
+    Chargeback,
+    ChargebackState,
+    LedgerEntry,
+    LedgerTransaction,
+    Payment,
+    Payout,
+    PayoutMethod,
+    PayoutStatus,
+    Posting,
+    Refund,
+    RefundStatus,
+    SubscriptionPayment,
+)
+from billing.services.ledger import Side, post
+from common.money import rounded
+
+ZERO = Decimal(0)
+EARNINGS = (AccountKind.PROVIDER_PAYABLE, AccountKind.COMMISSION, AccountKind.TAX)
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Of an amount that a buyer paid: the tax, the platform's commission on the rest, and what is the provider's."""
+
+    provider: Decimal
+    commission: Decimal
+    tax: Decimal
+
+    @property
+    def net(self) -> Decimal:
+        return self.provider + self.commission
+
+    def less(self, other: "Shares") -> "Shares":
+        return Shares(self.provider - other.provider, self.commission - other.commission, self.tax - other.tax)
+
+
+def shares_of(payment: Payment, amount: Decimal) -> Shares:
+    """The shares of ``amount`` of a payment. Each is rounded once; together they are the amount."""
+    net, tax = split_of(payment.booking.tax_kind, payment.booking.tax_rate, amount, payment.currency)
+    commission = rounded(net * payment.commission_rate, payment.currency)
+    return Shares(net - commission, commission, tax)
+
+
+def earned_of(payment: Payment) -> Decimal:
+    """What of a payment counts as earned at the moment: all shares together."""
+    return -_sum(transaction__payment=payment, account__kind__in=EARNINGS)
+
+
+def reversed_by(**about: object) -> Decimal:
+    """What a refund (``refund=…``) or a chargeback (``chargeback=…``) took from what was earned: what is credited."""
+    return _sum(account__kind__in=EARNINGS, **{f"transaction__{name}": row for name, row in about.items()})
+
+
+def _sum(**about: object) -> Decimal:
+    return LedgerEntry.objects.filter(**about).aggregate(total=Sum("amount"))["total"] or ZERO
+
+
+# Payments ----------------------------------------------------------------------------------------------
+
+
+def payment_received(payment: Payment, *, now: datetime) -> None:
+    """The processor has the money; it is the buyer's until it is earned."""
+    post(
+        kind=Posting.PAYMENT,
+        key=f"payment:{payment.pk}",
+        currency=payment.currency,
+        sides=[
+            Side(AccountKind.PROCESSOR, payment.amount_total),
+            Side(AccountKind.BUYER, -payment.amount_total, payment.payer),
+        ],
+        now=now,
+        booking=payment.booking,
+        payment=payment,
+    )
+
+
+def charge_earned(payment: Payment, *, now: datetime) -> None:
+    """The charge that it pays for is confirmed: the money is the provider's, ours and the tax office's."""
+    shares = shares_of(payment, payment.amount_total)
+    post(
+        kind=Posting.EARNED,
+        key=f"earned:{payment.pk}",
+        currency=payment.currency,
+        sides=[Side(AccountKind.BUYER, payment.amount_total, payment.payer), *_credited(payment, shares)],
+        now=now,
+        booking=payment.booking,
+        payment=payment,
+    )
+
+
+def _credited(payment: Payment, shares: Shares) -> list[Side]:
+    return [
+        Side(AccountKind.PROVIDER_PAYABLE, -shares.provider, payment.provider),
+        Side(AccountKind.COMMISSION, -shares.commission),
+        Side(AccountKind.TAX, -shares.tax),
+    ]
+
+
+def _taken_back(payment: Payment, amount: Decimal) -> list[Side]:
+    """Debits that sum to ``amount``: of what the buyer has with us first, then of what was earned, then a loss."""
+    credit = max(-_sum(transaction__payment=payment, account__kind=AccountKind.BUYER), ZERO)
+    from_buyer = min(amount, credit)
+    earned = earned_of(payment)
+    from_earned = min(amount - from_buyer, earned)
+    back = shares_of(payment, earned).less(shares_of(payment, earned - from_earned))
+    return [
+        Side(AccountKind.BUYER, from_buyer, payment.payer),
+        Side(AccountKind.PROVIDER_PAYABLE, back.provider, payment.provider),
+        Side(AccountKind.COMMISSION, back.commission),
+        Side(AccountKind.TAX, back.tax),
+        Side(AccountKind.LOSSES, amount - from_buyer - from_earned),
+    ]
+
+
+# Refunds -----------------------------------------------------------------------------------------------
+
+
+def refund_owed(refund: Refund, *, now: datetime) -> None:
+    """It is taken from whoever had earned it, and waits to be made."""
+    payment = refund.payment
+    post(
+        kind=Posting.REFUND_OWED,
+        key=f"refund-owed:{refund.pk}",
+        currency=refund.currency,
+        sides=[*_taken_back(payment, refund.amount), Side(AccountKind.REFUNDS, -refund.amount)],
+        now=now,
+        booking=payment.booking,
+        payment=payment,
+        refund=refund,
+    )
+
+
+def refund_moved(refund: Refund, *, now: datetime) -> None:
+    """Bring the ledger to where the refund's status says that the money is.
+
+    Made: gone from the processor. Failed: the buyer has it with us, until it is asked for again.
+    """
+    waiting = -_sum(transaction__refund=refund, account__kind=AccountKind.REFUNDS)
+    made = -_sum(transaction__refund=refund, account__kind=AccountKind.PROCESSOR)
+    left = refund.amount - waiting - made
+    wanted = {
+        RefundStatus.REQUESTED: (refund.amount, ZERO, ZERO),
+        RefundStatus.MADE: (ZERO, refund.amount, ZERO),
+        RefundStatus.FAILED: (ZERO, ZERO, refund.amount),
+    }[RefundStatus(refund.status)]
+    kind = Posting.REFUND_FAILED if refund.status == RefundStatus.FAILED else Posting.REFUND_MADE
+    post(
+        kind=kind,
+        key=f"refund:{refund.pk}:{_count(refund=refund)}",
+        currency=refund.currency,
+        sides=[
+            Side(AccountKind.REFUNDS, waiting - wanted[0]),
+            Side(AccountKind.PROCESSOR, made - wanted[1]),
+            Side(AccountKind.BUYER, left - wanted[2], refund.payment.payer),
+        ],
+        now=now,
+        booking=refund.payment.booking,
+        payment=refund.payment,
+        refund=refund,
+    )
+
+
+def _count(**about: object) -> int:
+    return LedgerTransaction.objects.filter(**about).count()
+
+
+# Chargebacks -------------------------------------------------------------------------------------------
+
+
+def chargeback_moved(chargeback: Chargeback, *, now: datetime) -> None:
+    """Bring the ledger to where the chargeback's state says that the money is.
+
+    Open: with the buyer's bank, not decided. Lost: it stays there, and is taken from whoever had earned it. Won, or no
+    more than a question: with the processor.
+    """
+    taken = -_sum(transaction__chargeback=chargeback, account__kind=AccountKind.PROCESSOR)
+    undecided = _sum(transaction__chargeback=chargeback, account__kind=AccountKind.CHARGEBACKS)
+    amount = chargeback.amount
+    wants_taken = amount if chargeback.counts else ZERO
+    wants_undecided = amount if chargeback.state == ChargebackState.OPEN else ZERO
+    moves = [
+        Side(AccountKind.PROCESSOR, taken - wants_taken),
+        Side(AccountKind.CHARGEBACKS, wants_undecided - undecided),
+    ]
+    lost = -sum((side.amount for side in moves), ZERO)
+    if lost > 0:
+        moves += _taken_back(chargeback.payment, lost)
+    elif lost < 0:  # it was lost, and the bank has changed its mind
+        moves += _given_again(chargeback.payment, -lost)
+    kind = {
+        ChargebackState.LOST: Posting.CHARGEBACK_LOST,
+        ChargebackState.WON: Posting.CHARGEBACK_WON,
+    }.get(ChargebackState(chargeback.state), Posting.CHARGEBACK_TAKEN)
+    post(
+        kind=kind,
+        key=f"chargeback:{chargeback.pk}:{_count(chargeback=chargeback)}",
+        currency=chargeback.currency,
+        sides=moves,
+        now=now,
+        booking=chargeback.payment.booking,
+        payment=chargeback.payment,
+        chargeback=chargeback,
+    )
+
+
+def _given_again(payment: Payment, amount: Decimal) -> list[Side]:
+    """Credits that sum to ``amount``: earned once more."""
+    earned = earned_of(payment)
+    return _credited(payment, shares_of(payment, earned + amount).less(shares_of(payment, earned)))
+
+
+# Payouts -----------------------------------------------------------------------------------------------
+
+
+def payout_moved(payout: Payout, *, now: datetime) -> None:
+    """Bring the ledger to where the payout's status says that the money is.
+
+    Sent: on its way, and still owed to the provider. Received: owed no more, booking by booking. Failed: back with us;
+    of a payout through Stripe that is so once the transfer has been reversed, and this is called then.
+    """
+    source = AccountKind.PROCESSOR if payout.method == PayoutMethod.CONNECT else AccountKind.BANK
+    gone = -_sum(transaction__payout=payout, account__kind=source)
+    under_way = _sum(transaction__payout=payout, account__kind=AccountKind.PAYOUTS)
+    wants_gone = payout.amount if payout.status in (PayoutStatus.SENT, PayoutStatus.RECEIVED) else ZERO
+    wants_under_way = payout.amount if payout.status == PayoutStatus.SENT else ZERO
+    sides = [Side(source, gone - wants_gone), Side(AccountKind.PAYOUTS, wants_under_way - under_way)]
+    settled = -sum((side.amount for side in sides), ZERO)
+    if settled:
+        sign = 1 if settled > 0 else -1
+        sides += [
+            Side(AccountKind.PROVIDER_PAYABLE, sign * line.amount, payout.provider, line.booking)
+            for line in payout.lines.select_related("booking")
+        ]
+        sides.append(Side(AccountKind.PROVIDER_PAYABLE, sign * payout.tax, payout.provider))
+    kind = {
+        PayoutStatus.RECEIVED: Posting.PAYOUT_RECEIVED,
+        PayoutStatus.FAILED: Posting.PAYOUT_FAILED,
+    }.get(PayoutStatus(payout.status), Posting.PAYOUT_SENT)
+    post(
+        kind=kind,
+        key=f"payout:{payout.pk}:{_count(payout=payout)}",
+        currency=payout.currency,
+        sides=sides,
+        now=now,
+        payout=payout,
+    )
+
+
+def provider_tax(payout: Payout, *, now: datetime) -> None:
+    """The tax on what the provider sells to the platform: paid on top, and reclaimed."""
+    post(
+        kind=Posting.PROVIDER_TAX,
+        key=f"provider-tax:{payout.pk}",
+        currency=payout.currency,
+        sides=[
+            Side(AccountKind.TAX, payout.tax),
+            Side(AccountKind.PROVIDER_PAYABLE, -payout.tax, payout.provider),
+        ],
+        now=now,
+        payout=payout,
+    )
+
+
+# Subscriptions -----------------------------------------------------------------------------------------
+
+
+def subscription_moved(paid: SubscriptionPayment, *, now: datetime) -> None:
+    """Bring the ledger to what was paid of a period of a plan, less what has been refunded."""
+    before = _sum(transaction__subscription_payment=paid, account__kind=AccountKind.PROCESSOR)
+    after = paid.amount - paid.refunded
+    net_before, tax_before = split_of(paid.tax_kind, paid.tax_rate, before, paid.currency)
+    net, tax = split_of(paid.tax_kind, paid.tax_rate, after, paid.currency)
+    post(
+        kind=Posting.SUBSCRIPTION if after >= before else Posting.SUBSCRIPTION_REFUND,
+        key=f"subscription:{paid.pk}:{_count(subscription_payment=paid)}",
+        currency=paid.currency,
+        sides=[
+            Side(AccountKind.PROCESSOR, after - before),
+            Side(AccountKind.SUBSCRIPTIONS, net_before - net),
+            Side(AccountKind.TAX, tax_before - tax),
+        ],
+        now=now,
+        subscription_payment=paid,
+    )

@@ -1,0 +1,67 @@
+"""Bookings that are paid in stages, and what becomes of one whose stage is not paid (rules: Money)."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from django.db import transaction
+
+from bookings import events, mails
+from bookings.availability import whole_minute
+from bookings.models import Booking, Charge, ChargeKind
+from bookings.services.charges import drop, drop_open, paid_minutes
+from bookings.services.extend import tell_agents
+from bookings.services.history import note
+from bookings.services.locks import locked
+from common.formats import money, when_both
+
+BECAUSE = "A stage was not paid"
+
+
+def is_staged(booking: Booking) -> bool:
+    """Whether it is paid in more than one part from the beginning. Reads what is prefetched."""
+    return any(charge.is_stage for charge in booking.charges.all())
+
+
+@transaction.atomic
+def cut_to_paid(*, charge_id: UUID, now: datetime) -> bool:
+    """End the booking where the time begins that this stage was to pay for. Returns whether it was due.
+
+    It and all later stages are not charged any more, and what was paid for later time comes back. The ordinary sweep
+    ends the booking then, in order, and has the machine erased.
+    """
+    booking = locked(Charge.objects.values_list("booking_id", flat=True).get(pk=charge_id))
+    charge = Charge.objects.select_for_update(of=("self",)).get(pk=charge_id)
+    if not charge.is_open or charge.kind != ChargeKind.STAGE or not booking.is_going_on(now=now):
+        return False
+    end = charge.covers_from + booking.made_up
+    drop_open(booking, BECAUSE, now=now)
+    back = _drop_later(booking, charge.covers_from, now=now)
+    # A sweep that comes late has let it run on: that time is over, and nobody pays for it.
+    _cut(booking, min(booking.end, max(end, whole_minute(now))))
+    owed = f" {money(back, booking.currency)} comes back." if back else ""
+    note(booking, f"Ends early: stage {charge.number} was not paid", now=now, detail=f"{when_both(booking.end)}.{owed}")
+    events.booking_cut.send(Booking, booking=booking, amount=back, now=now)
+    mails.cut(booking, charge, back)
+    tell_agents(booking, now=now)
+    return True
+
+
+def _drop_later(booking: Booking, since: datetime, *, now: datetime) -> Decimal:
+    """Give back what was paid for time that there will not be; returns how much that is."""
+    back = Decimal(0)
+    for charge in booking.charges.paid().filter(covers_from__gte=since).select_for_update(of=("self",)):
+        drop(charge, BECAUSE, now=now)
+        back += charge.amount
+    booking.price_total -= back
+    return back
+
+
+def _cut(booking: Booking, end: datetime) -> None:
+    early = booking.end - end
+    booking.end -= early
+    booking.blocked_until -= early
+    if booking.booked_end is not None:
+        booking.booked_end -= early
+    booking.paid_minutes = paid_minutes(booking)
+    booking.save(update_fields=["end", "blocked_until", "booked_end", "paid_minutes", "price_total"])

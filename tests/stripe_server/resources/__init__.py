@@ -1,0 +1,1 @@
+"""What the server answers, by resource. Each function is marked with the operation of the package that it answers."""
