@@ -158,6 +158,7 @@ def _page(
     request: HttpRequest, charge: Charge, *, form: PayForm | None = None, error: str = "", status: int = 200
 ) -> HttpResponse:
     now, booking = timezone.now(), charge.booking
+    kept = list(SavedCard.objects.kept().filter(user=booking.buyer_id))
     booked_terms = terms.frozen_into(booking)
     until = booked_terms.full_until(booking.start)
     is_first = charge.number == 1
@@ -173,7 +174,8 @@ def _page(
         "until": booking.hold_expires_at if is_first else charge.expires_at,
         "error": error,
         "form": form or PayForm.of(booking),
-        "cards": SavedCard.objects.kept().filter(user=booking.buyer_id),
+        "cards": kept,
+        "chosen": _chosen(form, kept),
         "tax": Treatment(booking.tax_kind, booking.tax_rate, booking.tax_rate).sentence,
         "terms": booked_terms.sentence,
         "full_refund_until": until if is_first and until and until > now else None,
@@ -185,6 +187,13 @@ def _page(
         "client_secret": "" if error else _secret_to_authenticate(charge),
     }
     return render(request, "billing/pay.html", context, status=status)
+
+
+def _chosen(form: PayForm | None, kept: list[SavedCard]) -> str:
+    """The kept card that is chosen when the page is shown; empty: another one."""
+    ids = [str(card.pk) for card in kept]
+    asked = ids[0] if form is None and ids else form.data.get("saved_card", "") if form is not None else ""
+    return asked if asked in ids else ""
 
 
 def _secret_to_authenticate(charge: Charge) -> str:

@@ -2,8 +2,10 @@
 
 import random
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django_countries import countries
@@ -45,18 +47,41 @@ VERDICTS = {
 #: Benchmarks kept of one machine.
 MOST_RUNS = 3
 CLUSTER = "two-node-cluster"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A machine like its provider's first verified one, let in another currency, at a price that is made up."""
+
+    name: str
+    provider: str
+    currency: Currency
+    price_hour: Decimal
+
+
+#: The file's prices are in US dollars, and nothing here is converted.
+COPIES = [
+    Copy("euro-1", people.PROVIDER, Currency.EUR, Decimal("22.00")),
+    Copy("euro-2", people.PROVIDER2, Currency.EUR, Decimal("2.20")),
+    Copy("euro-3", people.PROVIDER2, Currency.EUR, Decimal("2.10")),
+    Copy("yen-1", people.PROVIDER, Currency.JPY, Decimal(3800)),
+]
+#: What is not in the file.
+MADE_UP = [CLUSTER, *(copy.name for copy in COPIES)]
 #: Terms as they are spread over the listings.
 TERMS = [CancellationTerms.FLEXIBLE] * 3 + [CancellationTerms.MODERATE] * 5 + [CancellationTerms.STRICT] * 2
 
 
 def create(hosted: Sequence[HostedMachine], who: people.People) -> None:
-    """Every machine of the file with its listing and benchmarks, and one cluster. Needs the GPU models."""
+    """Every machine of the file with its listing and benchmarks, and some made up. Needs the GPU models."""
     gpus = {gpu.slug: gpu for gpu in GPUModel.objects.all()}
     made = [(one, _machine(one, who.hosts[one.host], gpus[one.newest.gpu_id])) for one in hosted]
     machines = [machine for _, machine in made]
     listings = [_listing(one, machine) for one, machine in made]
     runs = [run for one, machine in made for run in _runs(one, machine, who.admin)]
     _add_cluster(made, machines, listings, runs, who.admin)
+    for copy in COPIES:
+        _add_copy(copy, made, machines, listings, runs, who.admin)
 
     created = {listing.machine_id: listing.created_at for listing in listings}
     updated = {listing.machine_id: listing.updated_at for listing in listings}
@@ -230,31 +255,11 @@ def _add_cluster(
     admin: User,
 ) -> None:
     """One cluster of the demo provider: two nodes, each as the host's first verified machine."""
-    one, node = next(
-        (one, machine) for one, machine in made if machine.provider.email == people.PROVIDER and one.is_verified
-    )
+    one, node = _first_verified(made, people.PROVIDER)
     (rates,) = (listing for listing in listings if listing.machine is node)
     run = next(run for run in reversed(runs) if run.machine is node)
-    cluster = Machine(
-        provider=node.provider,
-        name=CLUSTER,
-        kind=MachineKind.CLUSTER,
-        gpu_model=node.gpu_model,
-        gpu=node.gpu,
-        gpu_count=2 * node.gpu_count,
-        gpu_memory_gb=node.gpu_memory_gb,
-        cpu_model=node.cpu_model,
-        cpu_cores=2 * node.cpu_cores,
-        ram_gb=2 * node.ram_gb,
-        disk_type=node.disk_type,
-        disk_size_gb=2 * node.disk_size_gb,
-        network_bandwidth=node.network_bandwidth,
-        network_mbps=node.network_mbps,
-        os=node.os,
-        country=node.country,
-        region=node.region,
-        reliability=node.reliability,
-    )
+    twice = {name: 2 * getattr(node, name) for name in ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")}
+    cluster = _like(node, name=CLUSTER, kind=MachineKind.CLUSTER, **twice)
     machines.append(cluster)
     listings.append(
         Listing(
@@ -286,6 +291,68 @@ def _add_cluster(
             reason="Both nodes are as the verified machine they are copied from.",
         )
     )
+
+
+def _add_copy(
+    copy: Copy,
+    made: Iterable[tuple[HostedMachine, Machine]],
+    machines: list[Machine],
+    listings: list[Listing],
+    runs: list[Benchmark],
+    admin: User,
+) -> None:
+    """Let for up to 90 days, so that there is a booking that is paid in stages."""
+    one, original = _first_verified(made, copy.provider)
+    (rates,) = (listing for listing in listings if listing.machine is original)
+    run = next(run for run in reversed(runs) if run.machine is original)
+    machine = _like(original, name=copy.name)
+    machines.append(machine)
+    price_day = rounded(copy.price_hour * 22, copy.currency)
+    listings.append(
+        Listing(
+            machine=machine,
+            price_hour=copy.price_hour,
+            price_day=price_day,
+            price_week=rounded(price_day * Decimal("6.2"), copy.currency),
+            currency=copy.currency,
+            min_hours=1,
+            max_hours=24 * 90,
+            max_ahead_days=60,
+            cancellation_terms=CancellationTerms.FLEXIBLE,
+            description=f"Made up for the demonstration: like {original.name}, at a made-up price in {copy.currency}.",
+            created_at=rates.created_at + timedelta(hours=2),
+            updated_at=rates.updated_at + timedelta(hours=2),
+        )
+    )
+    runs.append(
+        Benchmark(
+            machine=machine,
+            gpu_throughput_fp32=run.gpu_throughput_fp32,
+            disk_read_mb_s=run.disk_read_mb_s,
+            network_bandwidth_gbps=run.network_bandwidth_gbps,
+            collected_at=run.collected_at,
+            source=f"Demonstration: {original.name}, {run.source}"[:120],
+            status=BenchmarkStatus.APPROVED,
+            decided_by=admin,
+            decided_at=one.newest.collected_at,
+            reason="As the verified machine that it is copied from.",
+        )
+    )
+
+
+def _first_verified(made: Iterable[tuple[HostedMachine, Machine]], provider: str) -> tuple[HostedMachine, Machine]:
+    return next((one, machine) for one, machine in made if machine.provider.email == provider and one.is_verified)
+
+
+#: What a machine that is made up has from the one that it is like.
+COPIED = (
+    *("provider", "gpu_model", "gpu", "gpu_count", "gpu_memory_gb", "cpu_model", "cpu_cores", "ram_gb", "disk_type"),
+    *("disk_size_gb", "network_bandwidth", "network_mbps", "os", "country", "region", "reliability"),
+)
+
+
+def _like(machine: Machine, **other: Any) -> Machine:
+    return Machine(**{name: getattr(machine, name) for name in COPIED} | other)
 
 
 def _half(cluster: Machine) -> dict[str, int]:

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.contrib.auth.hashers import make_password
 from django_countries import countries
 
-from accounts.models import Role, User, Verification
+from accounts.models import BillingDetails, BillingKind, Role, User, Verification
 from accounts.services import ssh_keys
 from machines.demo.hosted_machines import UNVERIFIED, HostedMachine
 
@@ -35,6 +35,69 @@ OTHER_SIGN_INS = {
 }
 #: Buyers without a sign-in.
 FURTHER_BUYERS = 24
+A_BUYER_IN_THE_USA = "buyer-01@buyers.example"
+
+INSTITUTE = {
+    "kind": BillingKind.BUSINESS,
+    "name": "Demo Institute",
+    "street": "Beispielweg 5",
+    "postal_code": "37073",
+    "city": "Göttingen",
+    "country": "DE",
+    "vat_id": "DE700000001",
+    "invoice_email": "invoices@institute.example",
+}
+#: Whom invoices name: one of each kind that VAT knows (accounts.tax). The ids have right digits and are nobody's; who is
+#: not here has not said, and is a private person.
+BILLING_DETAILS: dict[str, dict[str, str]] = {
+    BUYER: {
+        "kind": BillingKind.INDIVIDUAL,
+        "name": "Demo Buyer",
+        "street": "Beispielstraße 12",
+        "postal_code": "20095",
+        "city": "Hamburg",
+        "country": "DE",
+    },
+    BUYER2: {
+        "kind": BillingKind.BUSINESS,
+        "name": "Second Demo Buyer GmbH",
+        "street": "Mustergasse 3",
+        "postal_code": "1010",
+        "city": "Wien",
+        "country": "AT",
+        "vat_id": "ATU70000009",
+        "purchase_order": "PO-2026-0815",
+    },
+    ORGADMIN: {**INSTITUTE, "purchase_order": "PO-4711", "cost_centre": "Computing"},
+    MEMBER: {**INSTITUTE, "cost_centre": "Physics"},
+    A_BUYER_IN_THE_USA: {
+        "kind": BillingKind.BUSINESS,
+        "name": "Buyer 01 Inc.",
+        "street": "1 Example Avenue",
+        "postal_code": "10001",
+        "city": "New York",
+        "country": "US",
+    },
+    PROVIDER: {
+        "kind": BillingKind.BUSINESS,
+        "name": "Host 025",
+        "street": "1-2-3 Example",
+        "postal_code": "100-0001",
+        "city": "Tokyo",
+        "country": "JP",
+    },
+    PROVIDER2: {
+        "kind": BillingKind.BUSINESS,
+        "name": "Host 048 B.V.",
+        "street": "Voorbeeldstraat 8",
+        "postal_code": "1012 AB",
+        "city": "Amsterdam",
+        "country": "NL",
+        "vat_id": "NL700000008B01",
+    },
+}
+#: Where the demo providers' euros go. Numbers from the banks' documentation.
+IBANS = {PROVIDER: "DE97500105170000000001", PROVIDER2: "NL91ABNA0417164300"}
 
 #: People had joined when the file's first day began.
 JOINED_BEFORE = timedelta(days=30)
@@ -73,10 +136,13 @@ def create(machines: Iterable[HostedMachine]) -> People:
     users = [*signed_in.values(), *hosts.values(), *others]
     for user in users:
         user.signup_date = joined
+        if not user.country and user.email in BILLING_DETAILS:
+            user.country = BILLING_DETAILS[user.email]["country"]
     User.objects.bulk_create(users)
     EmailAddress.objects.bulk_create(
         EmailAddress(user=user, email=user.email, verified=True, primary=True) for user in users
     )
+    BillingDetails.objects.bulk_create(_details(user) for user in users if user.email in BILLING_DETAILS)
     Verification.objects.bulk_create(
         verification
         for number, theirs in sorted(of_host.items())
@@ -106,6 +172,12 @@ def _host(number: int, machines: list[HostedMachine]) -> User:
         country=country,
         password=make_password(PASSWORD if email else None),
     )
+
+
+def _details(user: User) -> BillingDetails:
+    details = BillingDetails(user=user, **BILLING_DETAILS[user.email])
+    details.full_clean(exclude=["user"])
+    return details
 
 
 def _verification(host: User, machines: list[HostedMachine], admin: User) -> Verification | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from marketplace.demo.people import BUYER, BUYER2, MEMBER, ORGADMIN, PROVIDER, PROVIDER2
 
@@ -25,6 +26,7 @@ QUIET = HOUR
 
 class Fate(StrEnum):
     COMPLETED = "completed"
+    ENDED_EARLY = "ended early by the buyer"
     RUNNING = "running"
     RUNNING_WITHOUT_ACCESS = "running, access not entered"
     ERASING = "over, not erased yet"
@@ -45,11 +47,20 @@ class Offer:
     min_hours: int
     max_hours: int
     max_ahead_days: int
+    currency: str = "USD"
 
 
 @dataclass(frozen=True)
 class Planned:
-    """One booking: asked for at ``asked``; ``canceled`` is set for those that someone cancels."""
+    """One booking: asked for at ``asked``.
+
+    Attributes:
+        end: what was asked for at first.
+        canceled: when, of those that someone cancels.
+        ended: when the buyer ends it, of those that are ended early.
+        extended: when the buyer extends it, and the end from then on.
+        keeps_card: whether the card is kept, so that later stages can be charged to it.
+    """
 
     machine: str
     buyer: str
@@ -58,6 +69,14 @@ class Planned:
     end: datetime
     fate: Fate
     canceled: datetime | None = None
+    ended: datetime | None = None
+    extended: tuple[datetime, datetime] | None = None
+    keeps_card: bool = False
+
+    @property
+    def last_end(self) -> datetime:
+        """The end as the calendar has it once all is done; of one that is ended early, the one that was booked."""
+        return self.extended[1] if self.extended else self.end
 
 
 class Planner:
@@ -107,6 +126,31 @@ class Planner:
         self._scene(mine[2], MEMBER, -8 * 24, 24, Fate.COMPLETED)
         self._scene(yours[0], MEMBER, 4 * 24, 24, Fate.CONFIRMED)
         self._scene(yours[2], MEMBER, 6 * 24, 24, Fate.CANCELED_BY_PROVIDER, canceled=-24, lead=9 * DAY)
+        self._scenes_of_money()
+
+    def _scenes_of_money(self) -> None:
+        """Bookings in euros, which are paid out, and in yen, which wait for an account that takes them."""
+        (first,) = self._let_in(PROVIDER, "EUR")
+        second, third = self._let_in(PROVIDER2, "EUR")
+        (yen,) = self._let_in(PROVIDER, "JPY")
+
+        self._scene(first, BUYER, -45 * 24, 72, Fate.COMPLETED)
+        self._scene(first, BUYER2, -35 * 24, 48, Fate.COMPLETED)
+        # Its second stage was charged to the kept card four days ago; the third comes in 24 days.
+        self._scene(first, ORGADMIN, -25 * 24, 70 * 24, Fate.RUNNING, keeps_card=True)
+
+        self._scene(second, MEMBER, -40 * 24, 96, Fate.COMPLETED)
+        self._scene(second, BUYER, -20 * 24, 120, Fate.ENDED_EARLY, ended=-18 * 24 + 2)
+        self._scene(second, BUYER2, -9 * 24, 48, Fate.COMPLETED)
+        self._scene(second, ORGADMIN, -108, 24, Fate.COMPLETED)
+        self._scene(second, BUYER, 50, 24, Fate.CONFIRMED)
+
+        self._scene(third, BUYER2, -30 * 24, 48, Fate.COMPLETED, extended=(-29 * 24, 24))
+        self._scene(third, MEMBER, -6 * 24, 72, Fate.ENDED_EARLY, ended=-5 * 24)
+        self._scene(third, BUYER, -30, 48, Fate.RUNNING, extended=(-10, 24))
+
+        self._scene(yen, BUYER, -10 * 24, 24, Fate.COMPLETED)
+        self._scene(yen, ORGADMIN, -20, 72, Fate.RUNNING)
 
     def fill(self, count: int) -> None:
         """Add ``count`` further bookings, in chains on machines drawn at random."""
@@ -122,7 +166,11 @@ class Planner:
         return [sorted(bookings, key=lambda one: one.start) for bookings in self.plan.values()]
 
     def _singles_of(self, provider: str) -> list[Offer]:
-        return [offer for offer in self.offers if offer.provider == provider and not offer.is_cluster]
+        """The file's machines, which are let in US dollars."""
+        return [offer for offer in self._let_in(provider, "USD") if not offer.is_cluster]
+
+    def _let_in(self, provider: str, currency: str) -> list[Offer]:
+        return [offer for offer in self.offers if offer.provider == provider and offer.currency == currency]
 
     def _scene(
         self,
@@ -133,12 +181,29 @@ class Planner:
         fate: Fate,
         *,
         canceled: int | None = None,
+        ended: int | None = None,
+        extended: tuple[int, int] | None = None,
+        keeps_card: bool = False,
         lead: timedelta = 3 * DAY,
     ) -> None:
+        """
+        Args:
+            extended: when, as the start is given, and by how many hours.
+        """
         begins = self.hour + start * HOUR
         ends = begins + max(offer.min_hours, min(hours, offer.max_hours)) * HOUR
-        when = None if canceled is None else self.hour + canceled * HOUR
-        self._add(offer, buyer, begins, ends, fate, lead=lead, canceled=when)
+        self._add(
+            offer,
+            buyer,
+            begins,
+            ends,
+            fate,
+            lead=lead,
+            canceled=None if canceled is None else self.hour + canceled * HOUR,
+            ended=None if ended is None else self.hour + ended * HOUR,
+            extended=(self.hour + extended[0] * HOUR, ends + extended[1] * HOUR) if extended else None,
+            keeps_card=keeps_card,
+        )
 
     def _chain(self, offer: Offer, *, most: int) -> int:
         """Bookings one after the other on one machine, from some days ago on. Returns how many there are."""
@@ -185,17 +250,17 @@ class Planner:
         fate: Fate,
         *,
         lead: timedelta,
-        canceled: datetime | None = None,
+        **further: Any,
     ) -> None:
         asked = self._asked(start, lead)
+        planned = Planned(offer.machine, buyer, asked, start, end, fate, **further)
         assert start - asked <= offer.max_ahead_days * DAY
-        assert self._is_free(offer, start, end)
-        planned = Planned(offer.machine, buyer, asked, start, end, fate, canceled)
+        assert self._is_free(offer, start, planned.last_end)
         self.plan.setdefault(offer.machine, []).append(planned)
 
     def _is_free(self, offer: Offer, start: datetime, end: datetime) -> bool:
         return all(
-            end + offer.turnaround <= other.start or other.end + offer.turnaround <= start
+            end + offer.turnaround <= other.start or other.last_end + offer.turnaround <= start
             for other in self.plan.get(offer.machine, [])
         )
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from marketplace.embedded.parts import Parts
 from marketplace.embedded.processes import InUseError, PartsError, free_port
@@ -16,6 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("marketplace", "billing", "bookings", "machines", "accounts", "common", "agent")
 
 BROWSER_TESTS = "tests/e2e"
+#: Hundreds of bookings on random paths: a long test by itself.
+RANDOM_LIVES = "tests/lives"
 #: What the agent measures with, and what a buyer may leave behind.
 AGENTS_TOOLS = ("curl", "sysbench", "fio", "iperf3", "cron", "at")
 
@@ -99,29 +102,47 @@ def _pass(parts: Parts, arguments: list[str]) -> int:
         "migrations": _run("migrations", [*manage, "makemigrations", "--check", "--dry-run"], env),
         "deployment": _run("deployment", deployment, {**env, **PRODUCTION}),
         "static files": _run("static files", static, env),
-        **_run_tests(pytest, env, parts.var / "log" / "browser-tests.log"),
+        **_run_tests(pytest, env, parts.var / "log"),
     }
     failed = [name for name, status in results.items() if status != 0]
     _say(f"FAILED: {', '.join(failed)}" if failed else "Everything passes.")
     return 1 if failed else 0
 
 
-def _run_tests(pytest: list[str], env: dict[str, str], log: Path) -> dict[str, int]:
-    """The browser tests beside all others: they mostly wait, for pages and for bookings to end. Their output comes last."""
-    browser = [*pytest, BROWSER_TESTS]
-    _say(f"── browser tests, beside the next: {shlex.join(browser[1:])}")
-    began = time.monotonic()
-    with log.open("wb") as output:
-        beside = subprocess.Popen(browser, cwd=ROOT, env=env, stdout=output, stderr=output)  # noqa: S603
+def _run_tests(pytest: list[str], env: dict[str, str], logs: Path) -> dict[str, int]:
+    """What takes long beside all others: the browser tests mostly wait, and a machine has two cores or more.
+
+    Their output comes last.
+    """
+    database = urlsplit(env["DATABASE_URL"])._replace(path="/lives").geturl()  # its own, beside the others'
+    beside = [
+        _Beside("browser tests", [*pytest, BROWSER_TESTS], env, logs / "browser-tests.log"),
+        _Beside("random lives", [*pytest, RANDOM_LIVES], env | {"DATABASE_URL": database}, logs / "lives.log"),
+    ]
     try:
-        status = _run("tests", [*pytest, "--ignore", BROWSER_TESTS], env)
-        beside.wait()
+        status = _run("tests", [*pytest, "--ignore", BROWSER_TESTS, "--ignore", RANDOM_LIVES], env)
+        return {"tests": status, **{one.name: one.end() for one in beside}}
     except KeyboardInterrupt as interruption:
-        _interrupted(beside, told=not interruption.args)
+        for one in beside:
+            _interrupted(one.process, told=not interruption.args)
         raise
-    _say(f"── browser tests said:\n{log.read_text(errors='replace').rstrip()}")
-    _say_how("browser tests", beside.returncode, began)
-    return {"tests": status, "browser tests": beside.returncode}
+
+
+class _Beside:
+    """A run of pytest while others go on."""
+
+    def __init__(self, name: str, command: list[str], env: dict[str, str], log: Path) -> None:
+        self.name, self.log, self.began = name, log, time.monotonic()
+        _say(f"── {name}, beside the next: {shlex.join(command[1:])}")
+        with log.open("wb") as output:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=output)  # noqa: S603
+
+    def end(self) -> int:
+        """Wait for it and say what it said. Returns its exit status."""
+        status = self.process.wait()
+        _say(f"── {self.name} said:\n{self.log.read_text(errors='replace').rstrip()}")
+        _say_how(self.name, status, self.began)
+        return status
 
 
 LINT_IMPORTS = "from importlinter.cli import lint_imports_command; lint_imports_command()"

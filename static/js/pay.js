@@ -85,11 +85,12 @@ function prepareCard(form) {
     card.on("change", (event) => show("card-error", event?.error?.message ?? ""));
   } catch (error) {
     show("card-error", words(error));
-    button.disabled = true;
+    button.disabled = !form.elements.saved_card;
     return;
   }
 
   form.addEventListener("submit", async (event) => {
+    if (form.elements.saved_card?.value) return; // a kept card needs no form at the processor
     event.preventDefault();
     if (button.disabled) return;
     if (isEmpty(document.getElementById("card-element"))) {

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email import message_from_bytes, policy
 from pathlib import Path
 from typing import Any
@@ -80,13 +81,21 @@ class Site:
         return row
 
     def bring_forward(self, booking_id: str, column: str) -> None:
-        """Let the time in ``column`` be this very minute: the whole booking moves with it."""
-        self.sql(
-            f"UPDATE bookings b SET start_timestamp = start_timestamp - d, end_timestamp = end_timestamp - d,"
-            f" blocked_until = blocked_until - d FROM (SELECT booking_id, {column} - date_trunc('minute', now()) AS d FROM bookings)"
-            f" m WHERE m.booking_id = b.booking_id AND b.booking_id = %s",
-            booking_id,
+        """Let the time in ``column`` be this very minute: the whole booking moves with it, and what is paid for it."""
+        (row,) = self.sql(
+            f"SELECT {column} - date_trunc('minute', now()) AS by FROM bookings WHERE booking_id = %s", booking_id
         )
+        self.move(booking_id, row["by"])
+
+    def move(self, booking_id: str, by: timedelta) -> None:
+        """Let the booking lie so much earlier, and what is paid for it."""
+        self.sql(
+            "WITH moved AS (UPDATE charges SET covers_from = covers_from - %s, covers_until = covers_until - %s,"
+            " due_at = due_at - %s WHERE booking_id = %s)"
+            " UPDATE bookings SET start_timestamp = start_timestamp - %s, end_timestamp = end_timestamp - %s,"
+            " blocked_until = blocked_until - %s WHERE booking_id = %s",
+            by, by, by, booking_id, by, by, by, booking_id,
+        )  # fmt: skip
 
     def begin_now(self, booking_id: str, *, minutes: int) -> None:
         """Let the booking have begun with this minute, and last so many. The machine is free again at its end."""

@@ -23,9 +23,11 @@ from django.utils import timezone  # noqa: E402
 
 from accounts.models import Role, SSHKey, User  # noqa: E402
 from accounts.services.ssh_keys import add_key  # noqa: E402
-from billing.models import Invoice  # noqa: E402
+from billing.gateway import MadeRefund  # noqa: E402
+from billing.models import Invoice, Payment, RefundReason, SavedCard  # noqa: E402
 from billing.services import payouts  # noqa: E402
 from billing.services.payout_holds import place_hold  # noqa: E402
+from billing.services.refunds import request_refund, write_down  # noqa: E402
 from billing.services.sepa_files import make_sepa_file  # noqa: E402
 from bookings.models import Booking  # noqa: E402
 from bookings.services.extend import request_extension  # noqa: E402
@@ -57,8 +59,8 @@ from tests.people import (  # noqa: E402
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl someone@laptop"
 #: One machine and one buyer for each test that books, so that none waits for another.
-FREE_MACHINES = 24
-BUYERS = 12
+FREE_MACHINES = 40
+BUYERS = 24
 
 
 def person(email: str, *roles: str, **fields: object) -> User:
@@ -117,15 +119,17 @@ def make() -> dict[str, dict[str, str]]:
     newcomer = person("newcomer@example.com", Role.BUYER, name="Nele New")
     buyer = person("buyer@example.com", Role.BUYER, name="Bea Buyer", country="FR")
     buyers = [person(f"buyer{n}@example.com", Role.BUYER, name=f"Buyer {n}") for n in range(BUYERS)]
-    verify(provider, by=administrator, now=now)
+    institute = person("institute@example.com", Role.PROVIDER, organization_name="Institute", country="DE")
+    for one in (provider, institute):
+        verify(one, by=administrator, now=now)
     for one in (buyer, *buyers):
         add_key(user=one, text=KEY, name="laptop")
     gpu = GPUModel.objects.create(
         slug="h100-sxm", name="H100 SXM", manufacturer="NVIDIA", memory_gb=80, fp32_tflops=66.9, fp16_tflops=989.4
     )
 
-    def offer(name: str, **fields: object) -> Listing:
-        machine = make_machine(provider, name, gpu=gpu, region="Bavaria", reliability=0.9994, network_mbps=10_000)
+    def offer(name: str, by: User = provider, **fields: object) -> Listing:
+        machine = make_machine(by, name, gpu=gpu, region="Bavaria", reliability=0.9994, network_mbps=10_000)
         benchmark = make_benchmark(machine, by=administrator, now=now)
         benchmark.gpu_throughput_fp32, benchmark.source = 470.2, "agent 1.4"
         benchmark.save(update_fields=["gpu_throughput_fp32", "source"])
@@ -157,6 +161,7 @@ def make() -> dict[str, dict[str, str]]:
         "signed": signed_for,
         "not_erased": not_erased,
         "completed": completed,
+        "earned": make_earned(offer("institute-1", by=institute), buyer, end=now - DAY),
         "over": over,
         "running": make_running(busy, buyer, start=now - HOUR),
         "started": make_running(third, buyer, start=now - HOUR, access=False),
@@ -165,8 +170,9 @@ def make() -> dict[str, dict[str, str]]:
         "paid": make_paid(fourth, buyer, start=now + 2 * DAY, asked=now),
         "held": make_hold(fourth, buyer, start=now + 5 * DAY, asked=now),
     }
+    keep_cards(buyer, now=now)
     payouts_made = give_earnings(offer("earning-1", max_hours=90 * 24), buyer, administrator, now=now)
-    people = [administrator, provider, newcomer, buyer, *buyers]
+    people = [administrator, provider, institute, newcomer, buyer, *buyers]
     return {
         "listings": {
             listing.machine.name: str(listing.pk) for listing in (*free, busy, second, third, fourth, measured, read)
@@ -181,10 +187,41 @@ def make() -> dict[str, dict[str, str]]:
             "invoice": str(Invoice.objects.get(booking=bookings["paid"]).pk),
             "stage": str(Invoice.objects.get(booking=bookings["staged"]).pk),
             "month": f"{now:%Y-%m}",
+            "extension": str(bookings["extending"].charges.get(status="open").pk),
+            "later_stage": str(bookings["staged"].charges.get(number=2).pk),
+            "payment": str(Payment.objects.get(booking=bookings["paid"]).pk),
+            "refunded": str(give_back_a_part(bookings["completed"], administrator, now=now).pk),
             **{f"{state}_payout": payout for state, payout in payouts_made.items()},
         },
         "sessions": {user.email.partition("@")[0]: session_of(user) for user in people},
     }
+
+
+def keep_cards(user: User, *, now: datetime) -> None:
+    """Two; the first is charged by itself."""
+    for place, (brand, last4, year) in enumerate([("Visa", "4242", now.year + 3), ("Mastercard", "4444", now.year)]):
+        SavedCard.objects.create(
+            user=user,
+            stripe_payment_method=f"pm_{last4}",
+            brand=brand,
+            last4=last4,
+            exp_month=12,
+            exp_year=year,
+            is_default=place == 0,
+            created_at=now - place * 40 * DAY,
+        )
+
+
+def give_back_a_part(booking: Booking, administrator: User, *, now: datetime) -> Payment:
+    """One refund that arrived, and one that could not be made."""
+    payment = Payment.objects.get(booking=booking)
+    for amount, status in (("1.25", "succeeded"), ("0.50", "failed")):
+        refund = request_refund(
+            payment=payment, amount=Decimal(amount), reason=RefundReason.DISPUTE, by=administrator, now=now - HOUR
+        )
+        made = MadeRefund(f"re_{status}", status, "The card is closed." if status == "failed" else "")
+        write_down(refund.pk, made, now=now - HOUR / 2)
+    return payment
 
 
 def give_earnings(listing: Listing, buyer: User, administrator: User, *, now: datetime) -> dict[str, str]:

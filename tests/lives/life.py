@@ -42,7 +42,7 @@ class Life:
 
     @property
     def booking(self) -> Booking:
-        return Booking.objects.with_context().get(pk=self.booking_id)
+        return Booking.objects.select_related("machine").get(pk=self.booking_id)
 
     def live(self) -> Iterator[timedelta]:
         world, rng = self.world, self.rng

@@ -51,6 +51,7 @@ class World:
         self._people = 0
         self._turns: list[tuple[datetime, int, Iterator[timedelta]]] = []
         self._order = 0
+        self._given_up: set[Any] = set()
         self.processor.advance(begin)
         for currency in RATES:
             self.processor.top_up(10**10, currency.lower())
@@ -126,8 +127,8 @@ class World:
 
     def _pass_to(self, at: datetime) -> None:
         """Nothing waits longer than some hours for the next round of the sweeps, of which some are lost."""
-        while at - self.now > 12 * HOUR:
-            self._tick(self.now + self.rng.randint(60, 720) * timedelta(minutes=1))
+        while at - self.now > DAY:
+            self._tick(self.now + self.rng.randint(60, 1440) * timedelta(minutes=1))
             self._sweep(self.rng.sample(SWEEPS, 8))
         self._tick(at)
 
@@ -151,15 +152,18 @@ class World:
 
     def _administration(self) -> Iterator[timedelta]:
         while True:
-            yield DAY
+            yield 2 * DAY
+            for refund in self.processor.holds("refund", status="pending"):
+                self.may(lambda one=refund: self.processor.complete_refund(one["id"]))
             self.administrate()
 
     def administrate(self) -> None:
         rng = self.rng
         self.attempt(lambda: catch_up(now=self.now))
-        for failed in Refund.objects.filter(status=RefundStatus.FAILED, retry=None, retry_of=None).exclude(
-            reason="outside"
-        ):
+        failures = Refund.objects.filter(status=RefundStatus.FAILED, retry=None, retry_of=None)
+        for failed in failures.exclude(reason="outside").exclude(pk__in=self._given_up):
+            if rng.random() < 0.3:
+                self._given_up.add(failed.pk)
             self.attempt(lambda failed=failed: refunds.ask_again(refund=failed, by=self.admin, now=self.now))
         for failed in Payout.objects.filter(status=PayoutStatus.FAILED, retry=None):
             self.attempt(lambda failed=failed: payouts.retry_payout(payout=failed, by=self.admin, now=self.now))
@@ -199,5 +203,5 @@ class World:
             for sweep in SWEEPS:
                 sweep(now=self.now)
             self.administrate()
-        printing.print_invoices(now=self.now, limit=30)
+        printing.print_invoices(now=self.now, limit=10)
         assert not Chargeback.objects.undecided().exists()
