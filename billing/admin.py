@@ -11,9 +11,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from billing import admin_invoices as admin_invoices
+from billing import admin_ledger  # noqa: F401 registers its rows
 from billing import admin_payouts as admin_payouts
 from billing import admin_subscriptions as admin_subscriptions
-from billing import admin_ledger  # noqa: F401 registers its rows
 from billing.models import Chargeback, LedgerTransaction, Payment, Refund, SavedCard, StripeCustomer, WebhookEvent
 from billing.services.payments import synchronise
 from billing.services.refunds import ask_again
@@ -92,9 +92,7 @@ class PaymentAdmin(ShownAdmin):
 
     @admin.display(description="history")
     def history(self, payment: Payment) -> SafeString:
-        return format_html(
-            '<a href="{}">All of it on one page</a>', reverse("payment_detail", args=[payment.pk])
-        )
+        return format_html('<a href="{}">All of it on one page</a>', reverse("payment_detail", args=[payment.pk]))
 
     @admin.display(description="given back, or on its way")
     def given_back(self, payment: Payment) -> str:

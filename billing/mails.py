@@ -30,13 +30,13 @@ def _stage(charge: Charge, payment: Payment, event: str, what: str, why: str, *,
     with written_for(booking.buyer):
         again = f"We try again on {when(next_try)}. " if next_try else ""
         title = f"Stage {charge.number} of your booking {what}: {price}"
-        ends = f"If it stays unpaid, the booking ends when the paid time does: {when_both(charge.covers_from)}."
+        ends = f"If it stays unpaid, the booking ends when the paid time does: {when_both(charge.since)}."
         write_mail(
             user=booking.buyer,
             key=f"{event}:{payment.pk}",
             subject=title,
             paragraphs=[
-                f"{price} for {booking.machine.title}, {when(charge.covers_from)} to {when(charge.covers_until)}, {what}.",
+                f"{price} for {booking.machine.title}, {when(charge.since)} to {when(charge.until)}, {what}.",
                 why,
                 f"{again}{ends}",
             ],

@@ -10,10 +10,24 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from typing import Protocol
 
 #: How long everybody races for one window before going on to the next.
 WINDOW_SECONDS = 0.5
 START_DELAY = 0.1
+
+
+class Share(Protocol):
+    """What one client does in a round."""
+
+    def run(self, number: int, port: int, begin: float, seconds: float) -> "Outcome":
+        """From ``begin`` (of the monotonic clock) on, for so long. Raises OSError when a server breaks off."""
+
+
+class Work(Protocol):
+    """What all clients do in a round."""
+
+    def share(self, number: int) -> Share: ...
 
 
 @dataclass(frozen=True)
@@ -26,18 +40,26 @@ class Job:
     requests: Sequence[Sequence[bytes]]
     by_clock: bool = False
 
+    def share(self, number: int) -> "Asking":
+        return Asking(self.requests[number % len(self.requests)], self.by_clock)
+
 
 @dataclass
 class Outcome:
+    """``steps``: of what has several, how long each took."""
+
     seconds: float = 0.0
     latencies: list[float] = field(default_factory=list)
     answers: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, list[float]] = field(default_factory=dict)
 
     def add(self, other: "Outcome") -> None:
         self.seconds += other.seconds
         self.latencies += other.latencies
         for answer, count in other.answers.items():
             self.answers[answer] = self.answers.get(answer, 0) + count
+        for step, latencies in other.steps.items():
+            self.steps.setdefault(step, []).extend(latencies)
 
 
 class Clients:
@@ -65,10 +87,10 @@ class Clients:
             process.join(5)
             process.kill()
 
-    def run(self, job: Job, seconds: float) -> Outcome:
+    def run(self, job: Work, seconds: float) -> Outcome:
         begin = time.monotonic() + START_DELAY
         for number, end in enumerate(self.ends):
-            end.send((job.requests[number % len(job.requests)], job.by_clock, begin, seconds))
+            end.send((job.share(number), begin, seconds))
         answers = [end.recv() for end in self.ends]
         outcome = Outcome()
         for answer in answers:
@@ -82,34 +104,62 @@ class Clients:
 def _client(number: int, port: int, orders: Connection) -> None:
     while True:
         try:
-            requests, by_clock, begin, seconds = orders.recv()
+            share, begin, seconds = orders.recv()
         except EOFError:
             return
         try:
-            orders.send(_ask(number, port, requests, by_clock, begin, seconds))
+            orders.send(share.run(number, port, begin, seconds))
         except OSError as error:
             orders.send(f"client {number}: {error}")
 
 
-def _ask(number: int, port: int, requests: Sequence[bytes], by_clock: bool, begin: float, seconds: float) -> Outcome:
-    outcome = Outcome()
-    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        time.sleep(max(0.0, begin - time.monotonic()))
-        asked = number * 7  # not everybody the same page at the same time
-        while (before := time.monotonic()) < begin + seconds:
-            turn = int((before - begin) / WINDOW_SECONDS) if by_clock else asked
-            connection.sendall(requests[turn % len(requests)])
-            answer = _answer(connection)
-            outcome.latencies.append(time.monotonic() - before)
-            outcome.answers[answer] = outcome.answers.get(answer, 0) + 1
-            asked += 1
-        outcome.seconds = time.monotonic() - begin
-    return outcome
+@dataclass(frozen=True)
+class Asking:
+    """One client's share of a :class:`Job`."""
+
+    requests: Sequence[bytes]
+    by_clock: bool
+
+    def run(self, number: int, port: int, begin: float, seconds: float) -> Outcome:
+        outcome = Outcome()
+        with connected(port) as connection:
+            time.sleep(max(0.0, begin - time.monotonic()))
+            asked = number * 7  # not everybody the same page at the same time
+            while (before := time.monotonic()) < begin + seconds:
+                turn = int((before - begin) / WINDOW_SECONDS) if self.by_clock else asked
+                connection.sendall(self.requests[turn % len(self.requests)])
+                answer = str(read(connection))
+                outcome.latencies.append(time.monotonic() - before)
+                outcome.answers[answer] = outcome.answers.get(answer, 0) + 1
+                asked += 1
+            outcome.seconds = time.monotonic() - begin
+        return outcome
 
 
-def _answer(connection: socket.socket) -> str:
-    """Read one answer to its end. Returns its status and, of a redirect, where it leads: ``302 /bookings``."""
+def connected(port: int) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return connection
+
+
+@dataclass(frozen=True)
+class Answer:
+    """As words its status and, of a redirect, where it leads: ``302 /bookings``."""
+
+    status: int
+    location: str
+    body: bytes
+
+    def __str__(self) -> str:
+        return f"{self.status} /{self.location.split('/', 2)[1]}" if self.location else f"{self.status}"
+
+
+def read(connection: socket.socket) -> Answer:
+    """One answer to its end.
+
+    Raises:
+        OSError: there is none, or it has no length.
+    """
     received = b""
     while b"\r\n\r\n" not in received:
         chunk = connection.recv(65536)
@@ -121,11 +171,12 @@ def _answer(connection: socket.socket) -> str:
     if not rest:
         raise OSError(f"an answer without a length: {head[:200]!r}")
     missing = int(rest.split(b"\r\n", 1)[0]) - len(body)
+    chunks = [body]
     while missing > 0:
         chunk = connection.recv(min(missing, 1 << 20))
         if not chunk:
             raise OSError("the server closed the connection in the middle of an answer")
+        chunks.append(chunk)
         missing -= len(chunk)
-    status = head[9:12].decode()
     _, _, location = head.lower().partition(b"\r\nlocation: ")
-    return f"{status} /{location.split(b'/', 2)[1].decode()}" if location else status
+    return Answer(int(head[9:12]), location.split(b"\r\n", 1)[0].decode(), b"".join(chunks))

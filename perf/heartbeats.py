@@ -5,7 +5,7 @@
 Starts a database and a cache of its own, as ``perf/run.py`` does, and one gunicorn process of 8 threads. Eight clients send
 the heartbeats of as many simulated machines as are asked for: real requests with tokens of their own, each of which writes
 the agent's row, the machine's row and a sample. In turn with that, in short rounds, they ask for the bare views. The database
-is as durable as in production. Prints a section for ``perf/results.md``; ends with status 1 if an answer was not the expected one
+is as durable as in production. Writes its section of ``perf/results.md``; ends with status 1 if an answer was not the expected one
 or if the rows that are there are not as many as the answers.
 """
 
@@ -35,6 +35,7 @@ from perf.run import (  # noqa: E402
     ROUND_SECONDS,
     WARM_UP_SECONDS,
     Case,
+    environment,
     folder,
     get,
     line,
@@ -43,6 +44,7 @@ from perf.run import (  # noqa: E402
     prepared,
     served,
     unexpected,
+    write_down,
 )
 
 TOKEN = "measured-"  # as in perf/fleet.py, which needs Django
@@ -78,8 +80,7 @@ def main() -> int:
     load = os.getloadavg()[0]
 
     with folder() as var, Parts(var, given=NO_STRIPE) as parts:
-        env = {**os.environ, **parts.env, "MARKETPLACE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "perf.settings"}
-        env |= {"SITE_URL": "http://127.0.0.1", "DEBUG": "false", "PYTHONPATH": str(ROOT)}
+        env = environment(var, parts)
         # A machine's turn comes less often here than twice a minute; it is not silent for that.
         env |= {"MARKETPLACE_AGENT_SILENCE_SECONDS": "86400"}
         prepared(env, 432)
@@ -94,7 +95,9 @@ def main() -> int:
     accepted = sum(outcome.answers.get(OK, 0) for outcome in outcomes[HEARTBEATS])
     if written - data["samples"] != accepted:
         faults.append(f"{accepted} heartbeats were answered, {written - data['samples']} samples were written.")
-    print(report(outcomes, faults, data=data, rounds=rounds, load=load))
+    text = report(outcomes, faults, data=data, rounds=rounds, load=load)
+    write_down(text)
+    print(text)
     return 1 if faults else 0
 
 

@@ -5,8 +5,8 @@
 Starts a database and a cache of its own, as ``perf/run.py`` does, fills it with payments, a tenth of which were given
 back in part, each with its postings, and starts a small server that lists the same as PaymentIntents and Refunds of
 Stripe's size. Then, in turn: every page of the lists is read and thrown away (the baseline), everything is compared
-(``manage.py reconcile --all`` does the same), and the ledger alone is proved (``manage.py check_ledger``). Prints a
-section for ``perf/results.md``; ends with status 1 if a difference was found or if something failed.
+(``manage.py reconcile --all`` does the same), and the ledger alone is proved (``manage.py check_ledger``). Writes
+its section of ``perf/results.md``; ends with status 1 if a difference was found or if something failed.
 """
 
 import argparse
@@ -28,7 +28,7 @@ sys.path[0] = str(ROOT)  # the folder above this script's, as for every other mo
 
 from marketplace.embedded.parts import Parts  # noqa: E402
 from perf.money_ids import copy_of  # noqa: E402
-from perf.run import NO_STRIPE, folder, machine, met  # noqa: E402
+from perf.run import NO_STRIPE, environment, folder, machine, met, write_down  # noqa: E402
 
 SMALL = 10_000
 
@@ -44,14 +44,15 @@ def main() -> int:
     faults = [*few["errors"], *many["errors"]]
     if few["differences"] or many["differences"]:
         faults.append(f"{many['differences']} differences were found where there are none.")
-    print(report(few, many, faults, rounds=options.rounds, load=load))
+    text = report(few, many, faults, rounds=options.rounds, load=load)
+    write_down(text)
+    print(text)
     return 1 if faults else 0
 
 
 def ran(payments: int, rounds: int) -> dict[str, Any]:
     with folder() as var, Parts(var, given=NO_STRIPE) as parts:
-        env = {**os.environ, **parts.env, "MARKETPLACE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "perf.settings"}
-        env |= {"SITE_URL": "http://127.0.0.1", "DEBUG": "false", "PYTHONPATH": str(ROOT), "STRIPE_CONNECT": "false"}
+        env = environment(var, parts) | {"STRIPE_CONNECT": "false"}
         said(env, "migrate", "--verbosity", "0")
         data = json.loads(said(env, "money", "--fill", str(payments)))
         print(f"{data['payments']} payments", flush=True)

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import re
 import shlex
 import shutil
 import statistics
@@ -84,8 +85,7 @@ def main() -> int:
     load = os.getloadavg()[0]
 
     with folder() as var, Parts(var, given=NO_STRIPE) as parts:
-        env = {**os.environ, **parts.env, "MARKETPLACE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "perf.settings"}
-        env |= {"SITE_URL": "http://127.0.0.1", "DEBUG": "false", "PYTHONPATH": str(ROOT)}
+        env = environment(var, parts)
         data = prepared(env, options.listings)
         print(
             f"{data['listings']} listings, {data['active']} of them on offer, {data['bookings']} bookings", flush=True
@@ -99,7 +99,7 @@ def main() -> int:
     faults = [fault for case in cases(data, 0) if (fault := unexpected(case, outcomes[case.name]))]
     command = ".venv/bin/python perf/run.py" + "".join(f" {shlex.quote(word)}" for word in sys.argv[1:])
     text = report(outcomes, proof, faults, data=data, command=command, rounds=rounds, load=load, postgres=postgres)
-    (ROOT / "perf" / "results.md").write_text(text)
+    write_down(text)
     print(f"\n{text}")
     return 1 if faults or not proof.sound else 0
 
@@ -113,6 +113,12 @@ def folder() -> Iterator[Path]:
         yield path
     finally:
         shutil.rmtree(path, ignore_errors=True)
+
+
+def environment(var: Path, parts: Parts) -> dict[str, str]:
+    """What the application is told."""
+    env = {**os.environ, **parts.env, "MARKETPLACE_VAR": str(var), "DJANGO_SETTINGS_MODULE": "perf.settings"}
+    return env | {"SITE_URL": "http://127.0.0.1", "DEBUG": "false", "PYTHONPATH": str(ROOT)}
 
 
 def prepared(env: Mapping[str, str], listings: int) -> dict[str, Any]:
@@ -347,6 +353,18 @@ minute and hold 3 unpaid windows; both limits are raised for this measurement. N
 {AIMS}
 {chr(10).join(f"- {verdict}" for verdict in verdicts)}
 """
+
+
+def write_down(text: str, results: Path = ROOT / "perf" / "results.md") -> None:
+    """Into ``perf/results.md``, in place of what stood under the same headings. All other sections stay as they are."""
+    written = sections(results.read_text()) | sections(text)
+    results.write_text("\n\n".join(part.strip() for part in written.values() if part.strip()) + "\n")
+
+
+def sections(text: str) -> dict[str, str]:
+    """Parts by their headings (``## …``), in order; what stands before the first one under that of the whole page."""
+    parts = re.split(r"^(?=##? )", text.strip(), flags=re.MULTILINE)
+    return {part.partition("\n")[0].strip(): part for part in parts if part}
 
 
 def met(fits: bool) -> str:

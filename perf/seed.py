@@ -37,9 +37,11 @@ def seed(*, listings: int, buyers: int, now: datetime) -> dict[str, Any]:
         for number in range(buyers)
     )
     arena, *rest = Listing.objects.active().select_related("machine").order_by("pk")
-    Listing.objects.filter(pk=arena.pk).update(min_hours=1, max_hours=24 * 28, max_ahead_days=365)
+    _open_wide(arena)
     bookings = [booking for listing in rest for booking in _chain(listing, people, hour=hour, now=now)]
     Booking.objects.bulk_create(bookings, batch_size=1000)
+    own = [listing for listing in rest if listing.currency == "EUR"][:buyers]
+    _open_wide(*own)
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")  # what autovacuum would do by itself in a minute
     return {
@@ -48,9 +50,17 @@ def seed(*, listings: int, buyers: int, now: datetime) -> dict[str, Any]:
         "bookings": len(bookings),
         "arena": str(arena.pk),
         "first_window": (hour + 2 * DAY).isoformat(),
+        "own": [str(listing.pk) for listing in own],
+        "free_from": (max(booking.blocked_until for booking in bookings) + DAY).isoformat(),
         "pages": [str(listing.pk) for listing in random.Random("pages").sample(rest, min(PAGES, len(rest)))],
         "buyers": [{"cookie": _cookie(person), "booking": _next_booking(person, bookings, now)} for person in people],
     }
+
+
+def _open_wide(*listings: Listing) -> None:
+    """For any window of the next year."""
+    ids = [listing.pk for listing in listings]
+    Listing.objects.filter(pk__in=ids).update(min_hours=1, max_hours=24 * 28, max_ahead_days=365)
 
 
 def _copy_until(wanted: int) -> None:

@@ -31,7 +31,9 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from accounts.models import User
 from accounts.services.ssh_keys import add_key
-from billing.models import Invoice, Payout
+from billing.models import Invoice, Payout, SavedCard
+from billing.services import cards
+from bookings.models import Booking
 from bookings.services.maintenance import announce
 from machines.models import AccessKind, Listing, Machine, Work
 from tests.agents import erase, make_agent, make_agent_over
@@ -42,12 +44,14 @@ from tests.people import (
     Cast,
     enter_access,
     make_hold,
+    make_listing,
     make_machine,
     make_over,
     make_paid,
     minute,
     record_wipe,
 )
+from tests.stripe_server.fixtures import Processor
 
 CAST = (
     "anonymous", "buyer", "other_buyer", "member", "organization_administrator", "provider", "other_provider",
@@ -335,7 +339,22 @@ METHODS = ("GET", "POST")
 
 
 @pytest.fixture
-def addresses(cast: Cast, listing: Listing, now) -> dict[str, str]:
+def card(processor: Processor, buyer: User, now) -> SavedCard:
+    """The buyer's, kept."""
+    form = cards.begin_card(user=buyer).split("_secret_")[0]
+    processor.fill_card_form(form)
+    return cards.add_card(user=buyer, setup_intent=form, now=now)
+
+
+@pytest.fixture
+def staged(cast: Cast, now) -> Booking:
+    """The buyer's, of more than 28 days: its second stage can be paid."""
+    listing = make_listing(make_machine(cast.provider, "for-long"), max_hours=24 * 40)
+    return make_paid(listing, cast.buyer, start=now + 2 * DAY, hours=24 * 30, asked=now)
+
+
+@pytest.fixture
+def addresses(cast: Cast, listing: Listing, staged: Booking, card: SavedCard, now) -> dict[str, str]:
     """The address of each route, with the buyer's booking and the provider's machine in a state that fits it."""
     machine = listing.machine
     held = make_hold(listing, cast.buyer, start=now + 2 * DAY, asked=now)
@@ -384,6 +403,12 @@ def addresses(cast: Cast, listing: Listing, now) -> dict[str, str]:
         **{f"invoice_{page}": [Invoice.objects.get(booking=paid).pk] for page in ("detail", "pdf", "xml")},
         **{f"statement_{page}": [now.date()] for page in ("detail", "pdf", "csv")},
         "booking_pay": [held.pk],
+        "charge_pay": [staged.pk, staged.charges.get(number=2).pk],
+        "charge_pay_card": [staged.pk, staged.charges.get(number=1).pk],
+        "charge_pay_authenticated": [staged.pk, staged.charges.get(number=2).pk],
+        "card_default": [card.pk],
+        "card_remove": [card.pk],
+        "payment_detail": [paid.payments.get().pk],
         "payout_detail": [payout.pk],
         "payout_account_remove": [payout.account_id],
         "booking_pay_authenticated": [held.pk],
@@ -532,7 +557,10 @@ def test_the_administration_is_for_administrators(client, cast):
 def test_state_history_and_money_are_not_typed_by_administrators(client, cast):
     """What services write is looked at there, not added."""
     client.force_login(cast.administrator)
-    shown = {"booking", "bookingevent", "datawipe", "payment", "refund", "webhookevent", "outgoingmail", "benchmark"}
+    shown = {
+        "booking", "bookingevent", "datawipe", "charge", "payment", "refund", "chargeback", "savedcard", "invoice", "payout",
+        "ledgeraccount", "ledgertransaction", "webhookevent", "outgoingmail", "benchmark",
+    }  # fmt: skip
     for model in admin.site._registry:
         if model._meta.model_name in shown:
             place = f"admin:{model._meta.app_label}_{model._meta.model_name}_add"

@@ -6,25 +6,38 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('billing', '0008_rules_of_the_database'),
+        ("billing", "0008_rules_of_the_database"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='payment',
-            name='commission_rate',
-            field=models.DecimalField(decimal_places=4, default=Decimal('0'), help_text="The platform's share of the net amount, as 0.10.", max_digits=5),
+            model_name="payment",
+            name="commission_rate",
+            field=models.DecimalField(
+                decimal_places=4,
+                default=Decimal("0"),
+                help_text="The platform's share of the net amount, as 0.10.",
+                max_digits=5,
+            ),
         ),
         migrations.AddField(
-            model_name='subscriptionpayment',
-            name='tax_kind',
-            field=models.CharField(choices=[('standard', 'VAT'), ('reverse_charge', 'Reverse charge'), ('outside_eu', 'Outside the EU'), ('none', 'No VAT')], default='none', max_length=20),
+            model_name="subscriptionpayment",
+            name="tax_kind",
+            field=models.CharField(
+                choices=[
+                    ("standard", "VAT"),
+                    ("reverse_charge", "Reverse charge"),
+                    ("outside_eu", "Outside the EU"),
+                    ("none", "No VAT"),
+                ],
+                default="none",
+                max_length=20,
+            ),
         ),
         migrations.AddField(
-            model_name='subscriptionpayment',
-            name='tax_rate',
-            field=models.DecimalField(decimal_places=4, default=Decimal('0'), max_digits=5),
+            model_name="subscriptionpayment",
+            name="tax_rate",
+            field=models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=5),
         ),
     ]

@@ -4,6 +4,7 @@ from billing.models.card import SavedCard
 from billing.models.chargeback import Chargeback, ChargebackState
 from billing.models.invoice import Invoice, InvoiceCounter, Series
 from billing.models.ledger import (
+    BEFORE_INVOICES,
     PERSONAL,
     AccountKind,
     LedgerAccount,
@@ -28,6 +29,7 @@ from billing.models.stripe import StripeCustomer, WebhookEvent
 from billing.models.subscription import IN_FORCE, Subscription, SubscriptionPayment, SubscriptionStatus, Tier
 
 __all__ = [
+    "BEFORE_INVOICES",
     "IN_FORCE",
     "LIVE_PAYOUTS",
     "PERSONAL",

@@ -71,6 +71,10 @@ class LedgerAccount(models.Model):
         return f"{self.get_kind_display()} {self.currency}"
 
 
+#: The note on what was posted when the ledger was made (migration 0012): there were no invoices then, and are none.
+BEFORE_INVOICES = "From before there were invoices"
+
+
 class Posting(models.TextChoices):
     """What a transaction tells of."""
 
@@ -101,9 +105,7 @@ class LedgerTransaction(models.Model):
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, null=True, blank=True, related_name="postings")
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="postings")
     refund = models.ForeignKey(Refund, on_delete=models.PROTECT, null=True, blank=True, related_name="postings")
-    chargeback = models.ForeignKey(
-        Chargeback, on_delete=models.PROTECT, null=True, blank=True, related_name="postings"
-    )
+    chargeback = models.ForeignKey(Chargeback, on_delete=models.PROTECT, null=True, blank=True, related_name="postings")
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, null=True, blank=True, related_name="postings")
     subscription_payment = models.ForeignKey(
         SubscriptionPayment, on_delete=models.PROTECT, null=True, blank=True, related_name="postings"

@@ -57,9 +57,7 @@ class Subscription(models.Model):
     currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.EUR)
     current_period_start = models.DateTimeField(null=True, blank=True)
     current_period_end = models.DateTimeField(null=True, blank=True)
-    status = models.CharField(
-        max_length=20, choices=SubscriptionStatus.choices, default=SubscriptionStatus.ACTIVE
-    )
+    status = models.CharField(max_length=20, choices=SubscriptionStatus.choices, default=SubscriptionStatus.ACTIVE)
     next_tier = models.CharField(
         max_length=20, choices=Tier.choices, blank=True, help_text="What it becomes when the period ends."
     )
@@ -68,7 +66,9 @@ class Subscription(models.Model):
     )
     wanted_at = models.DateTimeField(null=True, blank=True)
     attempt = models.UUIDField(
-        null=True, blank=True, help_text="Names what is being asked of the processor, until it is known to have answered."
+        null=True,
+        blank=True,
+        help_text="Names what is being asked of the processor, until it is known to have answered.",
     )
     needs_authentication = models.BooleanField(default=False, help_text="The bank wants to see the person.")
     failure = models.CharField(max_length=300, blank=True, help_text="Why the last payment did not succeed.")
@@ -82,7 +82,9 @@ class Subscription(models.Model):
         db_table = "subscriptions"
         constraints = [
             models.CheckConstraint(condition=Q(tier__in=Tier.values), name="subscriptions_tier_known"),
-            models.CheckConstraint(condition=Q(status__in=SubscriptionStatus.values), name="subscriptions_status_known"),
+            models.CheckConstraint(
+                condition=Q(status__in=SubscriptionStatus.values), name="subscriptions_status_known"
+            ),
             models.CheckConstraint(condition=Q(monthly_price__gte=0), name="subscriptions_price_not_negative"),
         ]
 

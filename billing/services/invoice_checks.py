@@ -10,6 +10,7 @@ from django.db.models import Max, QuerySet, Sum
 from billing.documents.figures import FaultyDocument, check
 from billing.documents.stored import NotADocument
 from billing.models import (
+    BEFORE_INVOICES,
     AccountKind,
     Invoice,
     InvoiceCounter,
@@ -90,7 +91,10 @@ def _corrections() -> Iterator[str]:
 
 
 def _payments() -> Iterator[str]:
-    """Each payment that was earned has an invoice of its amount; less its credit notes it is what still counts as earned."""
+    """Each payment that was earned has an invoice of its amount; less its credit notes it is what still counts as earned.
+
+    Those from before there were invoices have none.
+    """
     earned = _earnings("transaction__payment")
     tax = _earnings("transaction__payment", kinds=(AccountKind.TAX,))
     invoices = {
@@ -168,4 +172,5 @@ def _earnings(by: str, *, kinds: tuple[str, ...] = EARNINGS) -> dict[Any, Decima
 
 
 def _told_of(kind: str, name: str) -> set[Any]:
-    return set(LedgerTransaction.objects.filter(kind=kind).values_list(f"{name}_id", flat=True))
+    told = LedgerTransaction.objects.filter(kind=kind).exclude(note=BEFORE_INVOICES)
+    return set(told.values_list(f"{name}_id", flat=True))

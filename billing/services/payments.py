@@ -6,6 +6,7 @@ recorded before the booking is touched. Whoever locks both locks the booking fir
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -247,10 +248,8 @@ def apply(intent: Intent, *, now: datetime, failure: str = "") -> Payment | None
 def _payment_of(intent: Intent) -> Payment | None:
     """By its id, else by what we wrote into it: its maker may not have come to write the id down."""
     is_ours = Q(stripe_payment_intent=intent.id)
-    try:
+    with suppress(ValueError):
         is_ours |= Q(stripe_payment_intent=None, pk=UUID(intent.payment_id))
-    except ValueError:
-        pass
     return Payment.objects.filter(is_ours).first()
 
 

@@ -17,6 +17,7 @@ from billing.services import postings
 from billing.services.invoices import issue_credit_note
 from bookings.models import Booking
 from bookings.services.history import note
+from bookings.services.locks import locked
 from common.formats import money
 from common.leases import Clock, growing_pause
 from common.queue import soon
@@ -78,7 +79,9 @@ def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User |
     """
     refunds = []
     left = amount
-    paid = list(Payment.objects.paid().filter(booking=booking).order_by("-paid_at").prefetch_related("refunds"))
+    # All of them before the first is touched: credit notes take their numbers, and nothing is locked after that.
+    rows = Payment.objects.paid().filter(booking=booking).select_for_update(of=("self",)).order_by("-paid_at", "pk")
+    paid = list(rows.prefetch_related("refunds", "chargebacks"))
     if amount > sum(payment.amount_total for payment in paid):
         raise PaymentError(f"{amount} {booking.currency} was to be refunded, which is more than was paid.")
     for payment in paid:
@@ -96,6 +99,7 @@ def ask_again(*, refund: Refund, by: User, now: datetime) -> Refund:
     Raises:
         PaymentError: it has not failed, or the money has been given back otherwise.
     """
+    locked(refund.payment.booking_id)
     failed = Refund.objects.select_for_update(of=("self",)).select_related("payment").get(pk=refund.pk)
     if failed.status != RefundStatus.FAILED:
         raise PaymentError("Only a refund that has failed is asked for again.")

@@ -65,7 +65,7 @@ def charge_stage(*, charge: Charge, now: datetime) -> bool:
     if newest is not None and newest.status == PaymentStatus.PAID:
         return False
     at = next_try(charge)
-    if at is None or (now >= charge.covers_from and tries_of(charge).exists()):
+    if at is None or (now >= charge.since and tries_of(charge).exists()):
         return cut_to_paid(charge_id=charge.pk, now=now)
     return _try(charge, now=now) if at <= now else False
 
@@ -76,7 +76,7 @@ def _look_after(payment: Payment, *, now: datetime) -> Payment:
     if payment.status != PaymentStatus.INCOMPLETE or not payment.needs_authentication:
         return payment
     at = next_try(payment.charge) or payment.timestamp + LAST_WORD
-    if now < min(at, payment.charge.covers_from):
+    if now < min(at, payment.charge.since):
         return payment
     intent = gateway.cancel_intent(payment.stripe_payment_intent or "")
     return apply(intent, now=now, failure="Your bank wanted you to confirm it, and you did not.") or payment
@@ -133,7 +133,7 @@ def _refused(payment: Payment, declined: CardDeclined, *, now: datetime) -> None
 def _failed(charge: Charge, payment: Payment, *, now: datetime, needs_you: bool = False) -> None:
     """Warn; after the last time, or when its time has come, the booking ends where the paid time does."""
     at = next_try(charge)
-    if at is None or now >= charge.covers_from:
+    if at is None or now >= charge.since:
         cut_to_paid(charge_id=charge.pk, now=now)
         return
     if needs_you:

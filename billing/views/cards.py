@@ -74,7 +74,8 @@ def _page(request: HttpRequest, *, error: str = "", status: int = 200) -> HttpRe
     kept = list(SavedCard.objects.kept().filter(user=request.user))
     context = {
         "cards": kept,
-        "stages": Charge.objects.open().filter(kind="stage", booking__buyer=request.user, booking__paid_at__isnull=False)
+        "stages": Charge.objects.open()
+        .filter(kind="stage", booking__buyer=request.user, booking__paid_at__isnull=False)
         .select_related("booking__machine")
         .order_by("due_at"),
         "form": CardForm(),

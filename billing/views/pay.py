@@ -7,6 +7,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -16,15 +17,15 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
-from accounts.tax import Treatment
 from billing import gateway
 from billing.errors import CardDeclined, PaymentError, ProcessorAway
 from billing.forms import PayForm
 from billing.models import Payment, PaymentStatus, SavedCard
 from billing.services import cards, payments
 from bookings import terms
+from bookings.costs import costs_of
 from bookings.loading import booking_of_buyer
-from bookings.models import Charge
+from bookings.models import Booking, Charge
 from bookings.services.references import set_references
 from common.formats import when
 from common.rates import TooManyRequests, spend
@@ -41,12 +42,11 @@ def charge_of(user: User, pk: UUID, charge_pk: UUID | None) -> Charge:
         Http404: it is not theirs.
     """
     booking = booking_of_buyer(user, pk)
-    which = {"number": 1} if charge_pk is None else {"pk": charge_pk}
-    charge = Charge.objects.filter(booking=booking, **which).first()
-    if charge is None:
-        raise Http404
-    charge.booking = booking
-    return charge
+    prefetch_related_objects([booking], "charges")
+    for charge in booking.charges.all():
+        if charge.pk == charge_pk or (charge_pk is None and charge.number == 1):
+            return charge
+    raise Http404
 
 
 @never_cache
@@ -125,7 +125,9 @@ def _outcome(
     if payment.needs_authentication:
         return redirect(_pay_page(charge))
     if payment.status == PaymentStatus.PAID and not charge.is_paid:
-        messages.warning(request, "It could not be had any more when the payment arrived. All of it goes back by itself.")
+        messages.warning(
+            request, "It could not be had any more when the payment arrived. All of it goes back by itself."
+        )
     elif payment.status == PaymentStatus.PAID:
         messages.success(request, _paid(charge))
     elif payment.status == PaymentStatus.INCOMPLETE:
@@ -151,7 +153,12 @@ def _pay_page(charge: Charge) -> str:
 
 def _is_staged(charge: Charge) -> bool:
     """Whether later stages are charged to this card: then it is kept."""
-    return charge.booking.charges.open().filter(number__gt=1, kind="stage").exclude(pk=charge.pk).exists()
+    return any(stage != charge for stage in _stages_to_come(charge.booking))
+
+
+def _stages_to_come(booking: Booking) -> list[Charge]:
+    """Reads what is prefetched."""
+    return [charge for charge in booking.charges.all() if charge.is_stage and charge.is_open]
 
 
 def _page(
@@ -168,7 +175,7 @@ def _page(
         "booking": booking,
         "charge": charge,
         "is_first": is_first,
-        "stages": list(booking.charges.open().filter(number__gt=1, kind="stage")) if is_first else [],
+        "stages": _stages_to_come(booking) if is_first else [],
         "must_keep": _is_staged(charge),
         "payable": charge.is_payable(now=now),
         "until": booking.hold_expires_at if is_first else charge.expires_at,
@@ -176,7 +183,7 @@ def _page(
         "form": form or PayForm.of(booking),
         "cards": kept,
         "chosen": _chosen(form, kept),
-        "tax": Treatment(booking.tax_kind, booking.tax_rate, booking.tax_rate).sentence,
+        "costs": costs_of(booking, now=now) if is_first else None,
         "terms": booked_terms.sentence,
         "full_refund_until": until if is_first and until and until > now else None,
         "pay_url": reverse(name, args=address),

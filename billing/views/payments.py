@@ -46,6 +46,8 @@ def payment_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "steps": steps(payment),
         "others": payment.charge.payments.exclude(pk=pk).order_by("timestamp"),
         "invoices": payment.invoices.order_by("issued_at", "sequence"),
-        "postings": payment.postings.order_by("at", "pk").prefetch_related("entries__account__owner") if is_admin else [],
+        "postings": payment.postings.order_by("at", "pk").prefetch_related("entries__account__owner")
+        if is_admin
+        else [],
     }
     return render(request, "billing/payment_detail.html", context)

@@ -85,7 +85,7 @@ class ListingQuerySet(models.QuerySet["Listing"]):
 
     def with_machine(self) -> "ListingQuerySet":
         """With everything a listing's page names: the machine, its GPU, its verified benchmark, its provider."""
-        return self.select_related("machine__gpu", "machine__verified_benchmark", "machine__provider")
+        return self.select_related("machine__gpu", "machine__verified_benchmark__decided_by", "machine__provider")
 
 
 class Listing(models.Model):

@@ -1,7 +1,8 @@
-"""Loading the demonstration: the static part at once or not at all, then booking by booking."""
+"""Loading the demonstration: the static part at once or not at all, then step by step in the order of time."""
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 
 from django.db import connection, transaction
 
@@ -10,7 +11,7 @@ from bookings.models import Booking
 from machines.demo import gpu_specs, hosted_machines
 from marketplace.demo import inventory, life, people
 from marketplace.demo.plan import Planner
-from marketplace.demo.progress import BEGUN, FINISHED, note
+from marketplace.demo.progress import BEGUN, FINISHED, begun_at, note
 
 #: Bookings beside the scenes of the demo sign-ins.
 BOOKINGS = 230
@@ -33,6 +34,7 @@ def load_bookings(*, now: datetime, count: int = BOOKINGS) -> Iterator[Booking]:
         MarketplaceError: a service refused a step; what is there so far is sound.
     """
     admin = User.objects.get(email=people.ADMIN)
+    now = begun_at() or now  # what was begun goes on by its own plan
     buyers = User.objects.filter(roles__contains=["buyer"]).order_by("email").values_list("email", flat=True)
     planner = Planner(life.offers(), list(buyers), now=now)
     planner.scenes()
@@ -41,7 +43,7 @@ def load_bookings(*, now: datetime, count: int = BOOKINGS) -> Iterator[Booking]:
         # Thousands of small transactions: a power cut may cost the last few, and the load is begun again.
         cursor.execute("SET synchronous_commit TO off")
     try:
-        yield from life.live(planner.in_order())
+        yield from life.live(chain.from_iterable(planner.in_order()), now=now)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SET synchronous_commit TO DEFAULT")

@@ -31,6 +31,12 @@ def progress() -> Progress:
     return Progress.FOREIGN if User.objects.exists() else Progress.EMPTY
 
 
+def begun_at() -> datetime | None:
+    """The present by which what is there was planned."""
+    begun = LogEntry.objects.filter(object_repr=WHAT, change_message=BEGUN).first()
+    return begun.action_time if begun else None
+
+
 def wanted() -> bool:
     """Whether ``load_demo`` has anything to do here: on an empty database, or on one it could not finish."""
     return progress() in (Progress.EMPTY, Progress.HALF)

@@ -1,6 +1,7 @@
 """The demonstration's bookings, after the services have lived through them."""
 
 from collections import defaultdict
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -8,23 +9,25 @@ from django.core.files.storage import default_storage
 
 from accounts.models import OutgoingMail
 from accounts.tasks import send_mails
+from accounts.tax import treatment_of
 from billing import gateway
 from billing import tasks as billing_tasks
-from billing.models import Payment, PaymentStatus, Refund, RefundStatus, WebhookEvent
+from billing.models import Invoice, LedgerEntry, Payment, PaymentStatus, Payout, Refund, RefundStatus, WebhookEvent
 from bookings import tasks as booking_tasks
 from bookings.lifecycle import HOLDS_MACHINE, BookingStatus
-from bookings.models import Booking, DataWipe
+from bookings.models import Booking, Charge, DataWipe
 from bookings.services.handover import wipe_progress
 from common.money import to_minor
 from machines import pricing
 from marketplace.demo import load, people
+from tests.demo.conftest import FEW
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def bookings(demo) -> list[Booking]:
-    return list(Booking.objects.with_context().prefetch_related("events", "wipes", "payments__refunds"))
+    return list(Booking.objects.with_context().prefetch_related("events", "wipes", "charges", "payments__refunds"))
 
 
 def test_as_many_as_were_planned(demo, bookings):
@@ -42,11 +45,14 @@ def test_no_two_meet_on_a_machine_erasing_included(bookings):
             assert one.blocked_until <= following.start
 
 
-def test_prices_are_the_quotes_of_the_windows(bookings):
+def test_prices_are_the_quotes_of_the_windows_by_the_buyers_vat(bookings):
     for booking in bookings:
+        if booking.ended_early_at is not None or any(charge.is_extension for charge in booking.charges.all()):
+            continue
         quote = pricing.quote(booking.listing.rates, booking.start, booking.end)
-        assert (booking.price_total, booking.currency) == (quote.total, quote.currency)
-        assert sum(line["amount"] for line in booking.lines()) == booking.price_total
+        total = treatment_of(booking.buyer).payable(quote.total, quote.currency)
+        assert (booking.price_total, booking.currency) == (total, quote.currency)
+        assert sum(line["amount"] for line in booking.lines()) == quote.total
 
 
 def test_states_fit_the_time(demo, bookings):
@@ -85,20 +91,27 @@ def test_the_sweeps_find_nothing_to_do(demo):
     assert booking_tasks.start_bookings() == 0
     assert booking_tasks.end_bookings() == 0
     assert booking_tasks.cancel_undelivered() == 0
+    assert booking_tasks.lapse_extensions() == 0
     assert billing_tasks.ask_after_payments() == 0
+    assert billing_tasks.charge_stages() == 0
     assert billing_tasks.make_refunds() == 0
+    assert billing_tasks.schedule_payouts() == 0
+    assert billing_tasks.mail_statements() == 0
     send_mails()
     assert not WebhookEvent.objects.exists()
 
 
 def test_the_processor_knows_each_payment(bookings):
     for booking in bookings:
-        payments = list(booking.payments.all())
-        assert len(payments) == (1 if booking.paid_at else 0)
-        for payment in payments:
-            assert (payment.status, payment.amount_total) == (PaymentStatus.PAID, booking.price_total)
+        payments = {payment.charge_id: payment for payment in booking.payments.all()}
+        assert payments.keys() == {charge.pk for charge in booking.charges.all() if charge.is_paid}
+        for charge in booking.charges.all():
+            if not charge.is_paid:
+                continue
+            payment = payments[charge.pk]
+            assert (payment.status, payment.amount_total) == (PaymentStatus.PAID, charge.amount)
             assert (payment.payer_id, payment.provider_id) == (booking.buyer_id, booking.machine.provider_id)
-            assert booking.created_at < payment.paid_at == booking.paid_at < booking.hold_expires_at
+            assert booking.created_at < payment.paid_at == charge.paid_at
             intent = gateway.get_intent(payment.stripe_payment_intent)
             assert (intent.status, intent.payment_id) == ("succeeded", str(payment.pk))
             assert intent.amount == to_minor(payment.amount_total, payment.currency)
@@ -146,6 +159,10 @@ def test_the_demo_provider_has_something_to_do(demo):
     assert theirs.filter(status=BookingStatus.PENDING).count() >= 3
 
 
-def test_loading_again_makes_no_second_booking(demo):
-    assert list(load.load_bookings(now=demo.now, count=3)) == []
-    assert Payment.objects.count() == Booking.objects.exclude(paid_at=None).count()
+def test_loading_again_does_nothing_a_second_time(demo):
+    def counts():
+        return [model.objects.count() for model in (Payment, Refund, Charge, DataWipe, Payout, Invoice, LedgerEntry)]
+
+    before = counts()
+    assert list(load.load_bookings(now=demo.now + timedelta(minutes=5), count=FEW)) == []
+    assert counts() == before

@@ -7,7 +7,8 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import authenticate
 
-from accounts.models import Role, User, Verification
+from accounts.models import BillingDetails, Role, User, Verification
+from accounts.tax import TaxKind, treatment_of
 from machines.demo import gpu_specs
 from machines.models import Benchmark, BenchmarkStatus, GPUModel, Listing, ListingStatus, Machine
 from machines.services.benchmarks import check_plausible, physical_limits
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo")]
 @pytest.fixture
 def machines() -> dict[int, Machine]:
     """Those of the file, by number."""
-    rows = Machine.objects.exclude(name=inventory.CLUSTER).select_related("gpu", "provider", "verified_benchmark")
+    rows = Machine.objects.exclude(name__in=inventory.MADE_UP).select_related("gpu", "provider", "verified_benchmark")
     return {int(machine.name.rsplit("-", 1)[1]): machine for machine in rows}
 
 
@@ -83,7 +84,7 @@ def test_rates_are_the_same_each_time(machines, hosted):
 def test_a_listing_is_active_exactly_when_the_rules_allow(hosted):
     for listing in Listing.objects.select_related("machine__provider"):
         assert (listing.status == ListingStatus.ACTIVE) == (not missing_for_activation(listing)), listing
-    active = Listing.objects.active().exclude(machine__name=inventory.CLUSTER)
+    active = Listing.objects.active().exclude(machine__name__in=inventory.MADE_UP)
     assert active.count() == sum(one.is_verified for one in hosted)
 
 
@@ -97,7 +98,7 @@ def test_verdicts_are_the_files(machines, hosted):
 
 
 def test_benchmarks_hold_the_files_figures_and_nothing_else(machines, hosted):
-    runs = Benchmark.objects.exclude(machine__name=inventory.CLUSTER)
+    runs = Benchmark.objects.exclude(machine__name__in=inventory.MADE_UP)
     days = {(one.number, day.collected_at): day for one in hosted for day in one.days}
     numbers = {machine.pk: number for number, machine in machines.items()}
     left_out = set()
@@ -143,6 +144,30 @@ def test_the_demo_provider_has_one_cluster_of_two_nodes():
     for name in ("gpu_count", "cpu_cores", "ram_gb", "disk_size_gb"):
         assert sum(getattr(node, name) for node in cluster.nodes.all()) == getattr(cluster, name)
     assert cluster.listings.get().status == ListingStatus.ACTIVE
+
+
+def test_what_is_let_in_another_currency_says_that_it_is_made_up():
+    for copy in inventory.COPIES:
+        listing = Listing.objects.get(machine__name=copy.name)
+        assert listing.machine.provider.email == copy.provider
+        assert (listing.status, listing.currency, listing.price_hour) == ("active", copy.currency, copy.price_hour)
+        assert listing.description.startswith("Made up for the demonstration")
+        assert listing.machine.verified_benchmark.source.startswith("Demonstration: ")
+    others = Listing.objects.exclude(machine__name__in=[copy.name for copy in inventory.COPIES])
+    assert set(others.values_list("currency", flat=True)) == {"USD"}
+
+
+def test_there_are_billing_details_of_each_kind_that_vat_knows():
+    kinds = {details.user.email: treatment_of(details.user).kind for details in BillingDetails.objects.all()}
+    assert kinds == {
+        people.BUYER: TaxKind.STANDARD,
+        people.BUYER2: TaxKind.REVERSE_CHARGE,
+        people.ORGADMIN: TaxKind.STANDARD,
+        people.MEMBER: TaxKind.STANDARD,
+        people.A_BUYER_IN_THE_USA: TaxKind.OUTSIDE_EU,
+        people.PROVIDER: TaxKind.OUTSIDE_EU,
+        people.PROVIDER2: TaxKind.REVERSE_CHARGE,
+    }
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,15 @@ def _offers() -> list[Offer]:
         + [offer("yours", PROVIDER2, number) for number in range(5)]
         + [offer("other", f"host-{number:03d}@hosts.example", number) for number in range(80)]
         + [offer("cluster", PROVIDER, 1, cluster=True)]
+        + [
+            Offer(name, provider, False, HALF_AN_HOUR, 1, 24 * 90, 60, currency)
+            for name, provider, currency in [
+                ("euro-1", PROVIDER, "EUR"),
+                ("euro-2", PROVIDER2, "EUR"),
+                ("euro-3", PROVIDER2, "EUR"),
+                ("yen-1", PROVIDER, "JPY"),
+            ]
+        ]
     )
 
 
@@ -46,7 +55,7 @@ def test_every_plan_is_lawful(now, count):
     offers = {offer.machine: offer for offer in _offers()}
     for bookings in _plan(now, count):
         for one, following in pairwise(bookings):
-            assert one.end + offers[one.machine].turnaround <= following.start
+            assert one.last_end + offers[one.machine].turnaround <= following.start
         for one in bookings:
             offer = offers[one.machine]
             assert timedelta(hours=offer.min_hours) <= one.end - one.start <= timedelta(hours=offer.max_hours)
@@ -57,10 +66,17 @@ def test_every_plan_is_lawful(now, count):
                 assert one.asked + HALF_AN_HOUR < one.canceled < min(one.start, now)
             else:
                 assert one.canceled is None
+            if one.fate == Fate.ENDED_EARLY:
+                assert one.start < one.ended < one.end < now - HALF_AN_HOUR
+            else:
+                assert one.ended is None
+            if one.extended:
+                assert one.start < one.extended[0] < min(one.end, now - HALF_AN_HOUR)
+                assert one.end < one.extended[1]
             if one.fate == Fate.COMPLETED:
-                assert one.end < now - HALF_AN_HOUR
+                assert one.last_end < now - HALF_AN_HOUR
             elif one.fate in (Fate.RUNNING, Fate.RUNNING_WITHOUT_ACCESS):
-                assert one.start < now - timedelta(minutes=15) < now + HALF_AN_HOUR < one.end
+                assert one.start < now - timedelta(minutes=15) < now + HALF_AN_HOUR < one.last_end
             elif one.fate == Fate.CONFIRMED:
                 assert one.start > now + HALF_AN_HOUR
 
@@ -76,7 +92,7 @@ def test_the_count_is_kept(now):
 
 def test_some_windows_touch(now):
     """One ends, is erased, and the next begins that very minute."""
-    gaps = [following.start - one.end for bookings in _plan(now) for one, following in pairwise(bookings)]
+    gaps = [following.start - one.last_end for bookings in _plan(now) for one, following in pairwise(bookings)]
     assert HALF_AN_HOUR in gaps
 
 
@@ -91,4 +107,10 @@ def test_the_buyer_has_something_in_every_state(now, minute):
     theirs = Counter(
         one.fate for bookings in _plan(now.replace(minute=minute), 0) for one in bookings if one.buyer == BUYER
     )
-    assert theirs == {Fate.COMPLETED: 2, Fate.RUNNING: 1, Fate.CONFIRMED: 2, Fate.CANCELED_BY_BUYER: 1}
+    assert theirs == {
+        Fate.COMPLETED: 4,
+        Fate.ENDED_EARLY: 1,
+        Fate.RUNNING: 2,
+        Fate.CONFIRMED: 3,
+        Fate.CANCELED_BY_BUYER: 1,
+    }

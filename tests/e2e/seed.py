@@ -119,7 +119,7 @@ def make() -> dict[str, dict[str, str]]:
     newcomer = person("newcomer@example.com", Role.BUYER, name="Nele New")
     buyer = person("buyer@example.com", Role.BUYER, name="Bea Buyer", country="FR")
     buyers = [person(f"buyer{n}@example.com", Role.BUYER, name=f"Buyer {n}") for n in range(BUYERS)]
-    institute = person("institute@example.com", Role.PROVIDER, organization_name="Institute", country="DE")
+    institute = person("institute@example.com", Role.PROVIDER, organization_name="Institute")
     for one in (provider, institute):
         verify(one, by=administrator, now=now)
     for one in (buyer, *buyers):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from django.db.models import Sum
@@ -25,6 +25,7 @@ from billing.models import (
 from billing.services import check, reconcile
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, BookingEvent, Charge, ChargeStatus
+from machines.models import Outage
 from tests.lives.world import World
 
 ZERO = Decimal(0)
@@ -147,13 +148,23 @@ def _worth(booking: Booking) -> Decimal | None:
     if access is None:
         return ZERO
     worth = sum((charge.amount for charge in paid), ZERO)
-    late = access.ready_at - max(booking.start, booking.paid_at)
-    if booking.booked_end or late <= MINUTE:
-        return worth  # on time, or made up for at the end
+    late = access.ready_at - max(booking.start, booking.paid_at, _first_key(booking))
+    lost = 0 if booking.booked_end or late <= MINUTE else -(-late // MINUTE)  # made up for at the end, or on time
+    lost += max(sum(_silent_minutes(booking, access.ready_at)) - 5, 0)
     whole = sum(((charge.covers_until - charge.covers_from) // MINUTE for charge in paid), 0)
-    lost = min(-(-late // MINUTE), whole)
     unit = Decimal(1) if booking.currency == "JPY" else Decimal("0.01")
-    return worth * (whole - lost) / whole + unit
+    return worth * (whole - min(lost, whole)) / whole + unit
+
+
+def _first_key(booking: Booking) -> datetime:
+    keys = booking.buyer.ssh_keys.order_by("created_at").values_list("created_at", flat=True)
+    return keys[0] if keys else booking.start
+
+
+def _silent_minutes(booking: Booking, ready: datetime) -> Iterator[int]:
+    for outage in Outage.objects.filter(machine=booking.machine_id):
+        length = min(outage.ended_at, booking.end) - max(outage.began_at, ready, booking.start)
+        yield max(-(-length // MINUTE), 0)
 
 
 def _providers(payment: Payment, kept: Decimal) -> Decimal:

@@ -13,6 +13,9 @@ from bookings.services import extend
 from bookings.services.cancel import cancel_booking
 from bookings.services.end_early import end_early
 from bookings.services.request import request_booking
+from machines.models import Outage, Work, WorkKind
+from tests.agents import SigningAgent
+from tests.handing_over import automatic, give_key, report, result, take, with_agent
 from tests.lives.world import DAY, HOUR, World
 from tests.people import enter_access, minute, record_wipe
 from tests.stripe_server import cards as test_cards
@@ -32,6 +35,7 @@ class Life:
     def __init__(self, world: World) -> None:
         self.world, self.rng = world, world.rng
         self.path: list[str] = []
+        self.agent: SigningAgent | None = None
         self.booking_id = None
 
     def chance(self, share: float) -> bool:
@@ -48,6 +52,10 @@ class Life:
         world, rng = self.world, self.rng
         yield rng.randint(0, 3 * 24 * 60) * MINUTE
         listing, self.buyer = world.listing(), world.buyer()
+        if self.chance(0.25):
+            self.agent = with_agent(automatic(listing.machine))
+            give_key(self.buyer, now=world.now)
+            listing.refresh_from_db()
         is_long = self.chance(0.15)
         start = minute(world.now) + rng.choice((1, 30, 60 * 5, 60 * 30, 60 * 24 * 8)) * MINUTE
         end = start + (
@@ -124,11 +132,13 @@ class Life:
             yield rng.choice((0, 0, 0, 0, 1, 7, 40, 130)) * MINUTE
             if self.booking.is_active and self.booking.wipe_opened_at is None and self.booking.end > world.now:
                 self.did("let in")
-                world.attempt(lambda: enter_access(self.booking, now=world.now))
+                self.let_in()
         while self.booking.is_going_on(now=world.now) and self.booking.end > world.now:
             left = int((self.booking.end - world.now) / MINUTE)
             yield rng.randint(1, max(left, 1)) * MINUTE
             what = rng.random()
+            if self.agent is not None and self.chance(0.4):
+                self.fall_silent()
             if what < 0.25:
                 yield from self.extend()
             elif what < 0.45:
@@ -136,6 +146,39 @@ class Life:
                 world.attempt(lambda: end_early(booking_id=self.booking_id, by=self.buyer, now=world.now))
             elif what < 0.7:
                 yield from self.pay_stage()
+
+    # The machine: a provider's hands, or an agent that goes away now and then.
+
+    def let_in(self) -> None:
+        if self.agent is None:
+            self.world.attempt(lambda: enter_access(self.booking, now=self.world.now))
+        else:
+            self.let_agent_work()
+
+    def let_agent_work(self) -> None:
+        """It does what it is asked for, and reports that."""
+        now = self.world.now
+        while (piece := take(self.agent, now=now)) is not None:
+            outcome = {}
+            if piece.kind == WorkKind.WIPE:
+                piece = Work.objects.select_related("agent__machine", "agent__node").get(pk=piece.pk)
+                outcome = self.agent.evidence(piece, now=now)
+            elif piece.kind == WorkKind.PROVISION:
+                outcome = result(piece, now=now)
+            report(self.agent, piece, outcome, now=now)
+
+    def fall_silent(self) -> None:
+        """It was silent until now, since it was last heard of."""
+        access = getattr(self.booking, "access", None)
+        last = Outage.objects.filter(machine=self.booking.machine).order_by("-ended_at").first()
+        since = last.ended_at if last else access and access.ready_at
+        if since is None or since >= self.world.now:
+            return
+        began = max(since, self.world.now - self.rng.choice((3, 20, 300)) * MINUTE)
+        self.did(f"silent for {self.world.now - began}")
+        Outage.objects.create(
+            machine=self.booking.machine, agent=self.agent.row, began_at=began, ended_at=self.world.now
+        )
 
     def extend(self) -> Iterator[timedelta]:
         world, rng = self.world, self.rng
@@ -163,7 +206,10 @@ class Life:
                 return
             if booking.is_awaiting_wipe:
                 self.did("wiped")
-                self.world.attempt(lambda booking=booking: record_wipe(booking, now=self.world.now))
+                if self.agent is None:
+                    self.world.attempt(lambda booking=booking: record_wipe(booking, now=self.world.now))
+                else:
+                    self.let_agent_work()
             yield 5 * HOUR
 
     # Others.
