@@ -177,7 +177,7 @@ class ChargebackAdmin(ShownAdmin):
         "funds_taken_at",
         "closed_at",
         "posting_links",
-        "credit_note_link",
+        "credit_note_links",
         "stripe_dispute",
         "stripe_status",
     ]
@@ -214,9 +214,9 @@ class ChargebackAdmin(ShownAdmin):
     def posting_links(self, chargeback: Chargeback) -> SafeString | str:
         return links_to(chargeback.postings.all())
 
-    @admin.display(description="credit note")
-    def credit_note_link(self, chargeback: Chargeback) -> SafeString | str:
-        return link_to(getattr(chargeback, "credit_note", None))
+    @admin.display(description="credit notes")
+    def credit_note_links(self, chargeback: Chargeback) -> SafeString | str:
+        return links_to(chargeback.invoices.order_by("issued_at", "sequence"))
 
 
 @admin.register(Difference)

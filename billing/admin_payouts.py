@@ -21,7 +21,7 @@ from billing.models import Payout, PayoutAccount, PayoutHold, PayoutLine, SepaFi
 from billing.services.payout_accounts import synchronise_account
 from billing.services.payout_holds import place_hold, release_hold
 from billing.services.payouts import mark_failed, mark_received, retry_payout, synchronise_payout
-from billing.services.sepa_files import LONGEST_AHEAD, content_of, make_sepa_file
+from billing.services.sepa_files import LONGEST_AHEAD, content_of, left_out, make_sepa_file
 from bookings.models import Booking
 from common import formats
 from common.administration import ShownAdmin, ShownInline, decide, for_each, link_to, linked, links_to
@@ -283,7 +283,10 @@ class SepaFileAdmin(MadeHere):
         return ("payout", "provider", "account", "amount"), rows
 
     def make(self, request: HttpRequest, cleaned: dict[str, Any]) -> SepaFile:
-        return make_sepa_file(by=_who(request), now=timezone.now(), **cleaned)
+        file = make_sepa_file(by=_who(request), now=timezone.now(), **cleaned)
+        for words in left_out(now=timezone.now()):
+            self.message_user(request, f"Not in the file: {words}", messages.WARNING)
+        return file
 
     def download(self, request: HttpRequest, pk: UUID) -> HttpResponse:
         if not self.has_view_permission(request):

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from billing.models import AccountKind, LedgerEntry, Payout, PayoutLine, PayoutStatus
 from billing.services.owed import Owed, due_at, owed_for, owing, with_earnings
-from billing.services.payout_accounts import account_for
+from billing.services.payout_accounts import account_for, can_be_paid
 from billing.services.payouts import least_of
 from common.charts import BarChart, make_bars
 from common.formats import money
@@ -43,6 +43,7 @@ class Totals:
     next_at: datetime | None = None
     waits: str = ""
     waits_for_account: bool = False
+    can_be_paid: bool = True
 
 
 @dataclass(frozen=True)
@@ -142,7 +143,10 @@ def _say_what_it_waits_for(total: Totals, user: User) -> None:
         total.waits = "taken off the next payout"
     if total.due <= 0:
         return
-    if account_for(user, total.currency) is None:
+    total.can_be_paid = can_be_paid(total.currency)
+    if not total.can_be_paid:
+        total.waits = "cannot be paid here yet"
+    elif account_for(user, total.currency) is None:
         total.waits, total.waits_for_account = "waits for an account", True
     elif total.due < least_of(total.currency):
         total.waits = f"from {money(least_of(total.currency), total.currency)} on"
@@ -228,6 +232,8 @@ def _row(booking: Any, owed: Owed | None, payout: Payout | None) -> Row:
     if owed.held:
         part = "" if owed.held == booking.earned else f"{money(owed.held, booking.currency)}: "
         return Row(booking, "bad", "Held", part + " ".join(owed.why), payout=payout)
+    if owed.is_due and not can_be_paid(booking.currency):
+        return Row(booking, "warn", "Waits", f"{booking.currency} cannot be paid here yet.", payout=payout)
     if owed.is_due:
         return Row(booking, "warn", "With the next payout", payout=payout)
     return Row(booking, "soft", "Upcoming", "Paid out from", at=due_at(booking), payout=payout)

@@ -9,7 +9,9 @@ urlpatterns = [
     path("bookings/<uuid:pk>/pay/", pay.pay, name="booking_pay"),
     path("bookings/<uuid:pk>/pay/card/", pay.begin_card, name="booking_pay_card"),
     path("bookings/<uuid:pk>/pay/authenticated/", pay.authenticated, name="booking_pay_authenticated"),
+    path("bookings/<uuid:pk>/pay/abandon/", pay.abandon, name="booking_pay_abandon"),
     path("bookings/<uuid:pk>/charges/<uuid:charge_pk>/pay/", pay.pay, name="charge_pay"),
+    path("bookings/<uuid:pk>/charges/<uuid:charge_pk>/pay/abandon/", pay.abandon, name="charge_pay_abandon"),
     path("bookings/<uuid:pk>/charges/<uuid:charge_pk>/pay/card/", pay.begin_card, name="charge_pay_card"),
     path(
         "bookings/<uuid:pk>/charges/<uuid:charge_pk>/pay/authenticated/",

@@ -51,7 +51,7 @@ def costs_of(booking: Booking, *, now: datetime) -> Costs:
         lines=booking.lines(),
         extra=_extra(booking, charges),
         total=booking.price_total,
-        tax=_tax(booking, [charge for charge in kept if charge.is_paid or not charge.is_extension]),
+        tax=tax_words(booking, [charge for charge in kept if charge.is_paid or not charge.is_extension]),
         parts=[_part(charge, now=now) for charge in shown] if len(shown) > 1 else [],
         first=next((charge for charge in charges if charge.kind == ChargeKind.BOOKING), None),
         extension=next((charge for charge in charges if charge.is_open and charge.is_extension), None),
@@ -79,11 +79,12 @@ def _extended(charge: Charge) -> str:
 
 def _words(line: dict[str, Any], currency: str) -> str:
     unit = line["unit"] if abs(line["quantity"]) == 1 else f"{line['unit']}s"
-    return f"{number(line['quantity'])} {unit} × {money(line['rate'], currency)}"
+    less = "less " if line["quantity"] < 0 else ""
+    return f"{less}{number(abs(line['quantity']))} {unit} × {money(line['rate'], currency)}"
 
 
-def _tax(booking: Booking, charges: list[Charge]) -> str:
-    """VAT is in each payment, so it is rounded in each."""
+def tax_words(booking: Booking, charges: list[Charge]) -> str:
+    """The VAT in these charges, or why there is none. It is in each payment, so it is rounded in each."""
     if booking.tax_kind == TaxKind.REVERSE_CHARGE:
         return "No VAT: reverse charge, you account for it."
     if booking.tax_kind == TaxKind.OUTSIDE_EU:

@@ -149,6 +149,7 @@ class Answer:
     status: int
     location: str
     body: bytes
+    cookies: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         return f"{self.status} /{self.location.split('/', 2)[1]}" if self.location else f"{self.status}"
@@ -179,4 +180,9 @@ def read(connection: socket.socket) -> Answer:
         chunks.append(chunk)
         missing -= len(chunk)
     _, _, location = head.lower().partition(b"\r\nlocation: ")
-    return Answer(int(head[9:12]), location.split(b"\r\n", 1)[0].decode(), b"".join(chunks))
+    cookies = dict(
+        row.decode().partition(":")[2].partition(";")[0].strip().partition("=")[::2]
+        for row in head.split(b"\r\n")
+        if row.lower().startswith(b"set-cookie:")
+    )
+    return Answer(int(head[9:12]), location.split(b"\r\n", 1)[0].decode(), b"".join(chunks), cookies)

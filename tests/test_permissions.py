@@ -231,12 +231,16 @@ booking_pay_card                      GET       login    405          405     40
 booking_pay_card                      POST      login    409          404     404           404       404          404            404
 booking_pay_authenticated             GET       login    405          405     405           405       405          405            405
 booking_pay_authenticated             POST      login    302          404     404           404       404          404            404
+booking_pay_abandon                   GET       login    405          405     405           405       405          405            405
+booking_pay_abandon                   POST      login    302          404     404           404       404          404            404
 charge_pay                            GET       login    200          404     404           404       404          404            404
 charge_pay                            POST      login    422          404     404           404       404          404            404
 charge_pay_card                       GET       login    405          405     405           405       405          405            405
 charge_pay_card                       POST      login    409          404     404           404       404          404            404
 charge_pay_authenticated              GET       login    405          405     405           405       405          405            405
 charge_pay_authenticated              POST      login    302          404     404           404       404          404            404
+charge_pay_abandon                    GET       login    405          405     405           405       405          405            405
+charge_pay_abandon                    POST      login    302          404     404           404       404          404            404
 card_list                             GET       login    200          200     200           200       200          200            200
 card_list                             POST      login    422          422     422           422       422          422            422
 card_begin                            GET       login    405          405     405           405       405          405            405
@@ -406,12 +410,14 @@ def addresses(cast: Cast, listing: Listing, staged: Booking, card: SavedCard, no
         "charge_pay": [staged.pk, staged.charges.get(number=2).pk],
         "charge_pay_card": [staged.pk, staged.charges.get(number=1).pk],
         "charge_pay_authenticated": [staged.pk, staged.charges.get(number=2).pk],
+        "charge_pay_abandon": [staged.pk, staged.charges.get(number=2).pk],
         "card_default": [card.pk],
         "card_remove": [card.pk],
         "payment_detail": [paid.payments.get().pk],
         "payout_detail": [payout.pk],
         "payout_account_remove": [payout.account_id],
         "booking_pay_authenticated": [held.pk],
+        "booking_pay_abandon": [held.pk],
     }
     found = {}
     for name, pattern in routes():

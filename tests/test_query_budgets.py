@@ -18,7 +18,16 @@ from django.urls import reverse
 
 from accounts.models import SSHKey, User
 from accounts.services.notifications import notify
-from billing.models import Invoice, Payment, PaymentStatus, PayoutHold, Refund, RefundReason
+from billing.models import (
+    Chargeback,
+    Invoice,
+    Payment,
+    PaymentStatus,
+    PayoutHold,
+    Refund,
+    RefundReason,
+    SavedCard,
+)
 from billing.services import payouts
 from billing.services.refunds import request_refund as give_back
 from bookings.models import Booking, BookingEvent, WipeStatus
@@ -44,6 +53,7 @@ from tests.people import (
     make_paid,
     make_running,
     make_user,
+    mark_paid,
     record_wipe,
     verify,
 )
@@ -157,6 +167,14 @@ def test_booking(client, listing, cast: Cast, now):
                 payment=paid, amount=Decimal("0.01"), currency="EUR", reason=RefundReason.values[0], requested_at=now,
                 next_attempt_at=now,
             )  # fmt: skip
+            Chargeback.objects.create(
+                payment=paid, stripe_dispute=f"du_{uuid7().hex}", amount=Decimal("0.01"), currency="EUR", state="closed",
+                stripe_status="warning_closed",
+            )  # fmt: skip
+            SavedCard.objects.create(
+                user=cast.buyer, stripe_payment_method=f"pm_{uuid7().hex}", brand="Visa", last4="4242", exp_month=1,
+                exp_year=2040,
+            )  # fmt: skip
             SSHKey.objects.create(user=cast.buyer, name="k", public_key="k", key_type="t", fingerprint=uuid7().hex)
             record_wipe(booking, now=now, status=WipeStatus.PARTIAL)
 
@@ -168,6 +186,10 @@ def test_booking(client, listing, cast: Cast, now):
         check(client, "booking wipe, provider", f"/bookings/{booking.pk}/wipe/")
         client.force_login(cast.buyer)
         check(client, "payments, buyer", "/billing/payments/")
+        check(client, "payment, buyer", f"/billing/payments/{paid.pk}/")
+        check(client, "cards, buyer", "/billing/cards/")
+        client.force_login(cast.administrator)
+        check(client, "payment, administrator", f"/billing/payments/{paid.pk}/")
 
     more(1)
     ask()
@@ -192,10 +214,19 @@ def test_extending_and_ending_early(client, listing, cast: Cast, now):
 
 
 def test_booking_pay_and_cancel(client, listing, buyer, now):
+    """Paid at once, and in two and in seven stages."""
     held = make_hold(listing, buyer, start=now + 2 * DAY, asked=now)
     client.force_login(buyer)
     check(client, "booking pay, buyer", f"/bookings/{held.pk}/pay/")
     check(client, "booking cancel, buyer", f"/bookings/{held.pk}/cancel/")
+    for stages in (2, 7):
+        long = make_listing(make_machine(listing.machine.provider, f"for-{stages}"), max_hours=24 * 28 * stages)
+        held = make_hold(long, buyer, start=now + DAY, hours=24 * 28 * stages, asked=now)
+        check(client, "booking pay, buyer", f"/bookings/{held.pk}/pay/")
+        booking = mark_paid(held, now=now)
+        stage = booking.charges.get(number=2)
+        check(client, "stage pay, buyer", f"/bookings/{booking.pk}/charges/{stage.pk}/pay/")
+        check(client, "cards, buyer", "/billing/cards/")
 
 
 @pytest.mark.parametrize("rows", [2, 30])

@@ -98,3 +98,16 @@ class BillingDetails(models.Model):
     def email(self) -> str:
         """Where invoices go."""
         return str(self.invoice_email or self.user.email)
+
+    def frozen(self) -> dict[str, str]:
+        """As a booking keeps them, beside the tax that was decided by them."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "street": self.street,
+            "postal_code": self.postal_code,
+            "city": self.city,
+            "country": self.country.code,
+            "vat_id": self.vat_id,
+            "email": self.email,
+        }

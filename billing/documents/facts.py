@@ -68,7 +68,7 @@ class InvoiceDocument:
     #: The time in which it was supplied (BG-14), both days included.
     supplied_from: date | None = None
     supplied_until: date | None = None
-    #: Of a correction: the number and the day of what it corrects (BG-3).
+    #: Of a correction, or of an invoice that takes a credit note back: the number and the day of what it corrects (BG-3).
     corrects_number: str = ""
     corrects_on: date | None = None
     #: BT-13 and BT-19.

@@ -155,6 +155,9 @@ def _wrong_words(document: InvoiceDocument) -> list[str]:
             faults.append("It charges VAT, but its seller has neither a VAT id nor a tax number.")
     elif document.tax:
         faults.append("It has an amount of VAT where none is charged.")
+    is_sold = document.kind not in SELF_BILLED
+    if is_sold and document.tax_kind == "reverse_charge" and not is_vat_id(document.buyer.vat_id):
+        faults.append("Its buyer is to account for the VAT, and has no VAT id (Art. 226 of Directive 2006/112/EC).")
     return faults
 
 

@@ -1,10 +1,11 @@
-"""Who sells and who buys, as they are now: to be frozen into a document."""
+"""Who sells and who buys: to be frozen into a document."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from django.conf import settings
 
-from accounts.models import User
+from accounts.models import BillingKind, User
 from accounts.tax import details_of
 from billing.documents.facts import Party
 from common.ids import short
@@ -23,28 +24,25 @@ def platform() -> Party:
     )
 
 
-def buyer(user: User) -> Party:
+def buyer(user: User, billed_to: Mapping[str, str] | None = None) -> Party:
     """By their billing details; who has given none is a private person with a name or, at least, an address of e-mail.
 
     A private person of whom no country is known is taken to be at home, as their VAT is (``accounts.tax``).
+
+    Args:
+        billed_to: the details that the tax was decided by, which is how it stays; empty for those of today.
     """
     details = details_of(user)
-    if details is None:
+    billed_to = billed_to or (details.frozen() if details else {})
+    if not billed_to:
         return Party(
             name=user.name or user.organization_name or user.email,
             country=user.country.code or settings.MARKETPLACE_SELLER_COUNTRY,
             email=user.email,
         )
-    return Party(
-        name=details.name,
-        street=details.street,
-        postal_code=details.postal_code,
-        city=details.city,
-        country=details.country.code,
-        vat_id=details.vat_id,
-        email=details.email,
-        contact=user.name if details.is_business and user.name != details.name else "",
-    )
+    facts = {name: value for name, value in billed_to.items() if name != "kind"}
+    is_business = billed_to["kind"] == BillingKind.BUSINESS
+    return Party(**facts, contact=user.name if is_business and user.name != billed_to["name"] else "")
 
 
 def supplier(user: User) -> Party:

@@ -210,9 +210,10 @@ def _your_tax_id(party: Party) -> tuple[str, str]:
 
 
 def _corrects(document: InvoiceDocument) -> str:
-    if document.kind not in CREDITS or not document.corrects_on:
+    if not document.corrects_on:
         return ""
-    corrected = "self-billing invoice" if document.kind in SELF_BILLED else "invoice"
+    corrected = "self-billing " if document.kind in SELF_BILLED else ""
+    corrected += "invoice" if document.kind in CREDITS else "credit note"
     return f"Corrects {corrected} {shown(document.corrects_number)} of {_day(document.corrects_on)}."
 
 

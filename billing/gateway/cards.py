@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import stripe
 
+from billing.errors import ProcessorRefused
 from billing.gateway.client import client, id_of, translated
 
 
@@ -79,6 +80,16 @@ def _card(method: stripe.PaymentMethod, *, customer: str) -> Card:
 
 
 def forget_card(payment_method: str) -> None:
-    """Have the processor let go of a card: it can never be charged again."""
-    with translated():
-        client().v1.payment_methods.detach(payment_method)
+    """Have the processor let go of a card: it can never be charged again. Doing it twice is quiet.
+
+    It refuses what was done before, by somebody who did not hear of it: then it is asked whose the card is.
+    """
+    try:
+        with translated():
+            client().v1.payment_methods.detach(payment_method)
+    except ProcessorRefused as error:
+        if error.is_missing:
+            return
+        with translated():
+            if client().v1.payment_methods.retrieve(payment_method).customer:
+                raise

@@ -16,6 +16,8 @@ log = logging.getLogger(__name__)
 #: Seconds for one answer; the library asks once more after a failed connection.
 TIMEOUT = 10
 RETRIES = 1
+#: The processor's word where a connected account is not ours any more.
+ACCOUNT_GONE = "account_invalid"
 #: The newest API version in which a card alone can be asked for by ``payment_method_types``; later ones have
 #: ``allowed_payment_method_types``, which the stand-in does not know (docs/decisions/0005-stripe-version.md).
 API_VERSION = "2026-07-29.dahlia"
@@ -45,7 +47,8 @@ def translated() -> Iterator[None]:
     Raises:
         CardDeclined: the bank refused the card.
         AuthenticationNeeded: the bank wants to see the buyer, who is not there.
-        ProcessorAway: no answer, an overload or a fault at the processor: the outcome is unknown.
+        ProcessorAway: no answer, an overload or a fault at the processor, or our key was refused: the outcome is
+            unknown.
         ProcessorRefused: the request was wrong. ``code`` is the processor's.
     """
     try:
@@ -58,6 +61,10 @@ def translated() -> Iterator[None]:
         log.warning("the payment processor is away: %s", error)
         raise ProcessorAway from error
     except stripe.StripeError as error:
+        # Our key is wrong, or may not do this: it says nothing about what was asked, and may be right again soon.
+        if error.http_status == 401 or (error.http_status == 403 and error.code != ACCOUNT_GONE):
+            log.critical("the payment processor does not take our key: %s", error)
+            raise ProcessorAway from error
         # 409: another request with the same key is under way; what it does is not known yet.
         if error.http_status is None or error.http_status >= 500 or error.http_status == 409:
             log.warning("the payment processor failed: %s", error)

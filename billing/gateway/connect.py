@@ -137,7 +137,7 @@ def _in_words(due: list[str], disabled: str) -> str:
 
 
 def make_transfer(payout: Payout, *, again: bool = False) -> MadeTransfer:
-    """Move the money to the provider's account, once: whoever did it before us is found by its transfer group.
+    """Move the money to the provider's account. Whoever calls it has looked whether somebody did before us.
 
     Args:
         again: it was refused before for want of money. The processor repeats its answer to a key for a day, so this
@@ -146,9 +146,6 @@ def make_transfer(payout: Payout, *, again: bool = False) -> MadeTransfer:
     Raises:
         ProcessorRefused: ``code`` is one of ``NO_FUNDS`` where our balance does not cover it.
     """
-    made = find_transfer(payout)
-    if made is not None:
-        return made
     with translated():
         transfer = client().v1.transfers.create(
             {
@@ -164,7 +161,7 @@ def make_transfer(payout: Payout, *, again: bool = False) -> MadeTransfer:
 
 
 def find_transfer(payout: Payout) -> MadeTransfer | None:
-    """The transfer that was made for the payout, if there is one."""
+    """The transfer that was made for the payout, if there is one: by its transfer group."""
     with translated():
         for transfer in client().v1.transfers.list({"transfer_group": group_of(payout), "limit": 100}).data:
             if metadata_of(transfer).get("payout_id") == str(payout.pk):

@@ -47,6 +47,8 @@ class InvoiceCounter(models.Model):
 class Invoice(models.Model):
     """A document as it was issued: parties, lines and tax are frozen in. A correction is a credit note.
 
+    What a credit note took back and is earned again after all has an invoice that ``corrects`` the credit note.
+
     Amounts in ``currency``. Triggers refuse a number that leaves a gap, any change but the first writing of the PDF's
     place, and deletion.
     """
@@ -66,9 +68,7 @@ class Invoice(models.Model):
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
     refund = models.OneToOneField(Refund, on_delete=models.PROTECT, null=True, blank=True, related_name="credit_note")
-    chargeback = models.OneToOneField(
-        Chargeback, on_delete=models.PROTECT, null=True, blank=True, related_name="credit_note"
-    )
+    chargeback = models.ForeignKey(Chargeback, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
     subscription_payment = models.ForeignKey(
         SubscriptionPayment, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices"
@@ -91,7 +91,9 @@ class Invoice(models.Model):
         ordering = ["-issued_at", "-sequence"]
         constraints = [
             models.UniqueConstraint(fields=["series", "year", "sequence"], name="invoices_number_once"),
-            models.UniqueConstraint(fields=["payment"], condition=Q(series="INV"), name="invoices_one_a_payment"),
+            models.UniqueConstraint(
+                fields=["payment"], condition=Q(series="INV", corrects=None), name="invoices_one_a_payment"
+            ),
             models.CheckConstraint(condition=Q(gross=models.F("net") + models.F("tax")), name="invoices_add_up"),
             models.CheckConstraint(condition=Q(series__in=Series.values), name="invoices_series_known"),
             models.CheckConstraint(

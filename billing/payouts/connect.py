@@ -25,6 +25,10 @@ class ConnectPayouts:
         return tuple(account.currencies) if account.is_ready else ()
 
     def send(self, payout: Payout) -> Word:
+        # Only the transfer itself can be refused for good: one that cannot be looked for is looked for again.
+        transfer = gateway.find_transfer(payout)
+        if transfer is not None:
+            return Word(PayoutStatus.SENT, transfer=transfer.id)
         try:
             transfer = gateway.make_transfer(payout, again=payout.failure == NO_MONEY_HERE)
         except ProcessorRefused as refused:

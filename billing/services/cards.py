@@ -56,21 +56,24 @@ def from_form(*, user: User, setup_intent: str, keep: bool, now: datetime) -> Me
     return Means(card.customer, card.payment_method, card.label)
 
 
-def from_saved(*, user: User, card_id: UUID) -> Means:
-    """
+def from_saved(*, user: User, card_id: UUID, keep: bool = False) -> Means:
+    """A card that is kept; ``keep``: it is charged from now on, as one is that later stages are to be charged to.
+
     Raises:
         PaymentError: it is not kept any more, or is another person's.
     """
     saved = SavedCard.objects.kept().filter(user=user, pk=card_id).first()
     if saved is None:
         raise PaymentError("This card is not kept any more. Choose another one.")
+    if keep:
+        make_default(user=user, card_id=card_id)
     return Means(customer_of(user), saved.stripe_payment_method, saved.label)
 
 
 def means(*, user: User, setup_intent: str, card_id: UUID | None, keep: bool, now: datetime) -> "partial[Means]":
     """What the pay page was sent, to be looked at once it is wanted."""
     if card_id is not None:
-        return partial(from_saved, user=user, card_id=card_id)
+        return partial(from_saved, user=user, card_id=card_id, keep=keep)
     return partial(from_form, user=user, setup_intent=setup_intent, keep=keep, now=now)
 
 

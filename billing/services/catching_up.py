@@ -5,15 +5,18 @@ processor's lists are read.
 """
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
 from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
 from billing.gateway.listing import Listed, Lists
-from billing.models import Chargeback, Refund
+from billing.models import Chargeback, Refund, SubscriptionPayment
 from billing.services.chargebacks import STATES, take_dispute_named
 from billing.services.outside import take_refund
 from billing.services.reconcile import REFUNDS
+from billing.services.subscriptions import take_over_refunds
+from common.money import from_minor
 
 log = logging.getLogger(__name__)
 
@@ -31,17 +34,17 @@ def catch_up(*, now: datetime) -> int:
     refunds = _differing(Lists(now - REFUNDS_SINCE).refunds(), _refunds_are)
     disputes = _differing(Lists(now - DISPUTES_SINCE).disputes(), _disputes_are)
     try:
-        return _take(refunds, take_refund, now=now) + _take(disputes, take_dispute_named, now=now)
+        return _take(refunds, _take_refund, now=now) + _take(disputes, _take_dispute, now=now)
     except ProcessorAway:
         return 0
 
 
-def _take(listed: Iterator[Listed], take: Callable[..., object], *, now: datetime) -> int:
+def _take(listed: Iterator[Listed], take: Callable[..., bool], *, now: datetime) -> int:
     taken = 0
     try:
         for thing in listed:
             try:
-                taken += take(thing.id, now=now) is not None
+                taken += take(thing, now=now)
             except ProcessorAway:
                 raise
             except PaymentError:
@@ -50,6 +53,18 @@ def _take(listed: Iterator[Listed], take: Callable[..., object], *, now: datetim
         if not error.is_missing:  # a stand-in has no such list
             raise
     return taken
+
+
+def _take_refund(thing: Listed, *, now: datetime) -> bool:
+    plan = SubscriptionPayment.objects.filter(stripe_payment_intent=thing.about or None).first()
+    if plan is None:
+        return take_refund(thing.id, now=now) is not None
+    take_over_refunds(payment=plan, now=now)
+    return True
+
+
+def _take_dispute(thing: Listed, *, now: datetime) -> bool:
+    return take_dispute_named(thing.id, now=now) is not None
 
 
 def _differing(listed: Iterator[Listed], are: Callable[[list[Listed]], dict[str, bool]]) -> Iterator[Listed]:
@@ -68,7 +83,25 @@ def _differing(listed: Iterator[Listed], are: Callable[[list[Listed]], dict[str,
 def _refunds_are(listed: list[Listed]) -> dict[str, bool]:
     ours = Refund.objects.filter(stripe_refund__in=[thing.id for thing in listed])
     status = dict(ours.values_list("stripe_refund", "status"))
-    return {thing.id: thing.status in REFUNDS.agree.get(status.get(thing.id, ""), ()) for thing in listed}
+    settled = _plans_whose_refunds_are_here(listed)
+    return {
+        thing.id: thing.about in settled or thing.status in REFUNDS.agree.get(status.get(thing.id, ""), ())
+        for thing in listed
+    }
+
+
+def _plans_whose_refunds_are_here(listed: list[Listed]) -> set[str]:
+    """PaymentIntents of plans. Their refunds have no rows here, only a sum, which older ones may be in."""
+    plans = SubscriptionPayment.objects.filter(stripe_payment_intent__in={thing.about for thing in listed})
+    back: dict[str, int] = defaultdict(int)
+    for thing in listed:
+        if thing.status in REFUNDS.moves:
+            back[thing.about] += thing.amount
+    return {
+        plan.stripe_payment_intent or ""
+        for plan in plans
+        if from_minor(back[plan.stripe_payment_intent or ""], plan.currency) <= plan.refunded
+    }
 
 
 def _disputes_are(listed: list[Listed]) -> dict[str, bool]:

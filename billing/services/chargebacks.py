@@ -13,10 +13,10 @@ from accounts.services.roles import administrators
 from billing import gateway
 from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import Dispute
-from billing.models import Chargeback, ChargebackState, Payment
+from billing.models import Chargeback, ChargebackState, Payment, SubscriptionPayment
 from billing.services import postings
 from billing.services.finding import paid_payment_behind
-from billing.services.invoices import issue_chargeback_note
+from billing.services.invoices import issue_chargeback_note, issue_reinstatement
 from billing.services.refunds import make_room
 from bookings.services.history import note
 from bookings.services.locks import locked
@@ -71,11 +71,14 @@ def take_dispute_named(stripe_dispute: str, *, now: datetime) -> Chargeback | No
 def take_dispute(dispute: Dispute, *, now: datetime) -> Chargeback | None:
     """Write down what a dispute says. Any order, any number of times: the result is the same.
 
+    One about a plan is told to administrators, who see to it by hand.
+
     Raises:
         PaymentError: its status or currency is one that nobody has thought of; a person is needed.
     """
     payment = paid_payment_behind(dispute.payment_intent, now=now)
     if payment is None:
+        _tell_of_plan(dispute, now=now)
         return None
     if dispute.status not in STATES or dispute.currency != payment.currency:
         raise PaymentError(f"Dispute {dispute.id} is {dispute.status}, in {dispute.currency}: nothing is known to do.")
@@ -104,10 +107,10 @@ def _write_down(payment: Payment, dispute: Dispute, *, now: datetime) -> Chargeb
         make_room(payment, chargeback.amount, why=BY_THE_BANK, now=now)
     chargeback.save()
     postings.chargeback_moved(chargeback, now=now)
+    issue_chargeback_note(chargeback=chargeback, now=now)
+    issue_reinstatement(chargeback=chargeback, now=now)
     if state == before:
         return chargeback
-    if state == ChargebackState.LOST:
-        issue_chargeback_note(chargeback=chargeback, now=now)
     log.warning("chargeback %s of payment %s: %s, before %s", chargeback.pk, payment.pk, state, before or "unknown")
     _tell(chargeback, now=now)
     return chargeback
@@ -128,6 +131,26 @@ def _tell(chargeback: Chargeback, *, now: datetime) -> None:
     with written_for(provider):
         link = f"/bookings/{booking.pk}/"
         _tell_one(provider, key, tone, _to_provider(chargeback), ("Open the booking", link), now=now)
+
+
+@transaction.atomic
+def _tell_of_plan(dispute: Dispute, *, now: datetime) -> None:
+    """Administrators, once for each status, of a dispute about the payment of a plan; it has no row and no posting."""
+    paid = SubscriptionPayment.objects.filter(stripe_payment_intent=dispute.payment_intent or None)
+    payment = paid.select_related("subscription__user").first()
+    if payment is None:
+        return
+    amount = money(from_minor(dispute.amount, dispute.currency), dispute.currency)
+    subject = f"A bank disputes {amount} of a plan: {dispute.status.replace('_', ' ')}"
+    whose = f"{payment} of {payment.subscription.user.email}; the bank's reason: {dispute.reason or 'none given'}."
+    until = dispute.evidence_due_by
+    answer = f"Answer in the processor's dashboard by {when_both(until)}." if until else "There is nothing to answer."
+    words = [subject, f"{whose} {answer}", "It is kept by hand: nothing is posted, and the plan goes on."]
+    page = reverse("admin:billing_subscriptionpayment_change", args=[payment.pk])
+    key = f"plan-dispute:{dispute.id}:{dispute.status}"
+    for user in administrators():
+        with written_for(user):
+            _tell_one(user, key, Notification.Tone.BAD, words, ("Open the payment", page), now=now)
 
 
 def _tell_one(user: User, key: str, tone: str, words: list[str], action: tuple[str, str], *, now: datetime) -> None:

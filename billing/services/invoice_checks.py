@@ -1,5 +1,6 @@
 """Proving the invoices: no number is missing, every document adds up, and together they are what was paid and given back."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import count
@@ -81,13 +82,25 @@ def _documents() -> Iterator[str]:
 
 def _corrections() -> Iterator[str]:
     """Never more than what they correct, in net, tax or total."""
+    again = _invoiced_again()
     corrected = Invoice.objects.filter(corrections__isnull=False).annotate(
         net_back=Sum("corrections__net"), tax_back=Sum("corrections__tax"), gross_back=Sum("corrections__gross")
     )
     for row in corrected.iterator(chunk_size=A_CHUNK):
         for name in ("net", "tax", "gross"):
-            if getattr(row, f"{name}_back") > getattr(row, name):
-                yield f"{row.number}: {getattr(row, f'{name}_back')} {row.currency} of its {name} is credited, {getattr(row, name)} was invoiced."
+            back = getattr(row, f"{name}_back") - again[row.pk][name]
+            if back > getattr(row, name):
+                yield f"{row.number}: {back} {row.currency} of its {name} is corrected, it is over {getattr(row, name)}."
+
+
+def _invoiced_again() -> defaultdict[Any, dict[str, Decimal]]:
+    """What corrects the credit notes of an invoice, by the invoice."""
+    sums = {f"{name}_again": Sum(name) for name in ("net", "tax", "gross")}
+    rows = Invoice.objects.filter(corrects__corrects__isnull=False).order_by().values("corrects__corrects")
+    again: defaultdict[Any, dict[str, Decimal]] = defaultdict(lambda: {"net": ZERO, "tax": ZERO, "gross": ZERO})
+    for row in rows.annotate(**sums):
+        again[row["corrects__corrects"]] = {name: row[f"{name}_again"] for name in ("net", "tax", "gross")}
+    return again
 
 
 def _payments() -> Iterator[str]:
@@ -97,9 +110,10 @@ def _payments() -> Iterator[str]:
     """
     earned = _earnings("transaction__payment")
     tax = _earnings("transaction__payment", kinds=(AccountKind.TAX,))
+    again = _invoiced_again()
     invoices = {
         row.payment_id: row
-        for row in Invoice.objects.filter(series=Series.INVOICE)
+        for row in Invoice.objects.filter(series=Series.INVOICE, corrects=None)
         .select_related("payment")
         .defer("document")
         .annotate(gross_back=Sum("corrections__gross"), tax_back=Sum("corrections__tax"))
@@ -116,23 +130,24 @@ def _payments() -> Iterator[str]:
         if row.payment.invoice_number != row.number:
             yield f"Payment {payment} names {row.payment.invoice_number}, its invoice is {row.number}."
         for name, left, held in (
-            ("total", row.gross - (row.gross_back or ZERO), earned.get(payment, ZERO)),
-            ("tax", row.tax - (row.tax_back or ZERO), tax.get(payment, ZERO)),
+            ("total", row.gross - (row.gross_back or ZERO) + again[row.pk]["gross"], earned.get(payment, ZERO)),
+            ("tax", row.tax - (row.tax_back or ZERO) + again[row.pk]["tax"], tax.get(payment, ZERO)),
         ):
             if left != held:
                 yield f"{row.number}: {left} {row.currency} of its {name} is not credited, the ledger holds {held} as earned."
 
 
 def _givings_back() -> Iterator[str]:
-    """Each refund and each chargeback that took something from what was earned has a credit note of that amount."""
+    """Each refund and each chargeback that took something from what was earned is credited with that amount.
+
+    Less what was invoiced again.
+    """
     for name in ("refund", "chargeback"):
         taken = {pk: -amount for pk, amount in _earnings(f"transaction__{name}").items()}
-        notes = dict(
-            Invoice.objects.filter(**{f"{name}__isnull": False})
-            .order_by()
-            .values_list(f"{name}_id")
-            .annotate(Sum("gross"))
-        )
+        notes: defaultdict[Any, Decimal] = defaultdict(Decimal)
+        documents = Invoice.objects.filter(**{f"{name}__isnull": False}).order_by().values_list(f"{name}_id", "series")
+        for pk, series, gross in documents.annotate(Sum("gross")):
+            notes[pk] += gross if series == Series.CREDIT_NOTE else -gross
         invoiced = set(Invoice.objects.filter(series=Series.INVOICE).values_list("payment_id", flat=True))
         payments = dict(
             LedgerTransaction.objects.filter(**{f"{name}__isnull": False}).values_list(f"{name}_id", "payment_id")
@@ -159,10 +174,10 @@ def _subscriptions() -> Iterator[str]:
     paid = SubscriptionPayment.objects.prefetch_related("invoices")
     for payment in paid.iterator(chunk_size=A_CHUNK):
         rows = list(payment.invoices.all())
-        invoiced = sum((row.gross for row in rows if row.series == Series.SUBSCRIPTION), ZERO)
-        credited = sum((row.gross for row in rows if row.series == Series.CREDIT_NOTE), ZERO)
-        if (invoiced, credited) != (payment.amount, payment.refunded):
-            yield f"Subscription payment {payment.pk}: {payment.amount} paid and {payment.refunded} refunded, {invoiced} invoiced and {credited} credited."
+        invoiced = sum((row.gross for row in rows if row.corrects_id is None), ZERO)
+        credited = sum((row.signed_gross for row in rows if row.corrects_id is not None), ZERO)
+        if (invoiced, -credited) != (payment.amount, payment.refunded):
+            yield f"Subscription payment {payment.pk}: {payment.amount} paid and {payment.refunded} refunded, {invoiced} invoiced and {-credited} credited."
 
 
 def _earnings(by: str, *, kinds: tuple[str, ...] = EARNINGS) -> dict[Any, Decimal]:

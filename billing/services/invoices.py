@@ -6,6 +6,7 @@ again they give what was issued the first time.
 
 What a credit note takes back is what the ledger takes from what was earned. So a refund that failed and is asked for
 again is credited once, and a payment that never was earned, because it came too late, has neither invoice nor note.
+What is earned again after all, because a bank has changed its mind, is invoiced again, as a correction of the note.
 """
 
 from dataclasses import replace
@@ -13,10 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.models import User
-from accounts.tax import TaxKind, Treatment, details_of, split_of, supplier_treatment_of
+from accounts.tax import TaxKind, Treatment, details_of, split_of, supplier_treatment_of, treatment_of
 from billing import mails
 from billing.documents import parties
 from billing.documents.facts import DocumentLine, InvoiceDocument
@@ -63,7 +64,7 @@ def document_of(invoice: Invoice) -> InvoiceDocument:
 
 def issue_invoice(*, payment: Payment, now: datetime) -> Invoice:
     """For a payment whose charge is confirmed: a booking, a stage of one or an extension."""
-    issued = Invoice.objects.filter(payment=payment, series=Series.INVOICE).first()
+    issued = _first_of(payment)
     if issued is not None:
         return issued
     booking, charge = payment.booking, payment.charge
@@ -76,7 +77,7 @@ def issue_invoice(*, payment: Payment, now: datetime) -> Invoice:
         issued_on=_day(now),
         currency=payment.currency,
         seller=parties.platform(),
-        buyer=parties.buyer(payment.payer),
+        buyer=parties.buyer(payment.payer, booking.billed_to),
         lines=_lines_of(charge, net, payment.currency),
         net=net,
         tax=tax,
@@ -96,6 +97,12 @@ def issue_invoice(*, payment: Payment, now: datetime) -> Invoice:
     payment.invoice_number = invoice.number
     payment.save(update_fields=["invoice_number"])
     return invoice
+
+
+def _first_of(payment: Payment) -> Invoice | None:
+    """What the payment was invoiced with, not what corrects a credit note."""
+    first = Invoice.objects.filter(payment=payment, series=Series.INVOICE, corrects=None)
+    return first.select_related("owner", "booking").first()
 
 
 def _lines_of(charge: Charge, net: Decimal, currency: str) -> tuple[DocumentLine, ...]:
@@ -144,82 +151,136 @@ def issue_chargeback_note(*, chargeback: Chargeback, now: datetime) -> Invoice |
 
 
 def _credit_payment(payment: Payment, why: str, *, now: datetime, **about: Refund | Chargeback) -> Invoice | None:
-    issued = Invoice.objects.filter(**about).first()
-    if issued is not None:
-        return issued
-    invoice = Invoice.objects.filter(payment=payment, series=Series.INVOICE).select_related("owner", "booking").first()
+    invoice = _first_of(payment)
     if invoice is None:
         return None
-    note = {"notes": (f"It goes back to {payment.card_label}.",)} if "refund" in about and payment.card_label else {}
-    return _credit(invoice, postings.reversed_by(**about), why, now=now, changes=note, payment=payment, **about)
+    notes = (f"It goes back to {payment.card_label}.",) if "refund" in about and payment.card_label else ()
+    wanted = postings.reversed_by(**about) - _credited_for(**about)
+    issued = _credit(invoice, wanted, why, now=now, notes=notes, payment=payment, **about)
+    return issued or Invoice.objects.filter(series=Series.CREDIT_NOTE, **about).first()
+
+
+def _credited_for(**about: Refund | Chargeback) -> Decimal:
+    """What credit notes took back for a refund or a chargeback and was not invoiced again."""
+    documents = Invoice.objects.filter(**about)
+    return _sum(documents.filter(series=Series.CREDIT_NOTE)) - _sum(documents.exclude(series=Series.CREDIT_NOTE))
+
+
+def issue_reinstatement(*, chargeback: Chargeback, now: datetime) -> list[Invoice]:
+    """When a bank no longer decides for the buyer: invoices what a chargeback's credit notes took back too much.
+
+    Nothing where they took back what the ledger says.
+    """
+    wanted = _credited_for(chargeback=chargeback) - postings.reversed_by(chargeback=chargeback)
+    invoice = _first_of(chargeback.payment)
+    if invoice is None:
+        return []
+    notes = Invoice.objects.filter(series=Series.CREDIT_NOTE, chargeback=chargeback)
+    about = {"payment": chargeback.payment, "chargeback": chargeback}
+    return _reinstate(invoice, notes, wanted, "Given back by the cardholder's bank", now=now, **about)
 
 
 def issue_subscription_credit_note(*, subscription_payment: SubscriptionPayment, now: datetime) -> Invoice | None:
     """For what has been refunded of a period of a plan and is in no credit note yet; ``None`` where that is nothing."""
-    invoice = (
-        Invoice.objects.filter(subscription_payment=subscription_payment, series=Series.SUBSCRIPTION)
-        .select_related("owner", "booking")
-        .first()
-    )
+    invoice = _first_of_plan(subscription_payment)
     if invoice is None:
         return None
-    amount = subscription_payment.refunded - credited(invoice)
-    return _credit(invoice, amount, "Refunded", now=now, changes={}, subscription_payment=subscription_payment)
+    wanted = subscription_payment.refunded - credited(invoice)
+    return _credit(invoice, wanted, "Refunded", now=now, subscription_payment=subscription_payment)
+
+
+def issue_subscription_reinstatement(*, subscription_payment: SubscriptionPayment, now: datetime) -> list[Invoice]:
+    """For what credit notes of a period of a plan took back and was kept after all, because the refund has failed."""
+    invoice = _first_of_plan(subscription_payment)
+    if invoice is None:
+        return []
+    wanted = credited(invoice) - subscription_payment.refunded
+    notes = invoice.corrections.filter(series=Series.CREDIT_NOTE)
+    about = {"subscription_payment": subscription_payment}
+    return _reinstate(invoice, notes, wanted, "Not refunded after all", now=now, **about)
+
+
+def _first_of_plan(paid: SubscriptionPayment) -> Invoice | None:
+    first = Invoice.objects.filter(subscription_payment=paid, series=Series.SUBSCRIPTION, corrects=None)
+    return first.select_related("owner", "booking").first()
 
 
 def credited(invoice: Invoice) -> Decimal:
-    """What its credit notes have taken back so far, tax included."""
-    return invoice.corrections.aggregate(total=Sum("gross"))["total"] or ZERO
+    """What its credit notes have taken back so far and was not invoiced again, tax included."""
+    return _sum(invoice.corrections.all()) - _sum(Invoice.objects.filter(corrects__corrects=invoice))
+
+
+def _sum(documents: QuerySet[Invoice]) -> Decimal:
+    return documents.aggregate(total=Sum("gross"))["total"] or ZERO
 
 
 def _credit(
-    invoice: Invoice, wanted: Decimal, why: str, *, now: datetime, changes: dict[str, Any], **about: Any
+    invoice: Invoice, wanted: Decimal, why: str, *, now: datetime, notes: tuple[str, ...] = (), **about: Any
 ) -> Invoice | None:
-    """Take back ``wanted`` of an invoice, and never more than it has left.
+    """Take back ``wanted`` of an invoice, and never more than it has left."""
+    amount = min(wanted, invoice.gross - credited(invoice))
+    if amount <= 0:
+        return None
+    changes = {"notes": notes, "paid": ZERO, "paid_by": "", "card_digits": ""}
+    return _correct(invoice, invoice, -amount, why, now=now, changes=changes, **about)
+
+
+def _reinstate(
+    invoice: Invoice, notes: QuerySet[Invoice], wanted: Decimal, why: str, *, now: datetime, **about: Any
+) -> list[Invoice]:
+    """Invoice ``wanted`` again, of the newest credit note first, and never more than each took back."""
+    issued = []
+    for note in notes.order_by("-issued_at", "-sequence"):
+        amount = min(wanted, note.gross - _sum(note.corrections.all()))
+        if amount > 0:
+            wanted -= amount
+            issued.append(_correct(invoice, note, amount, why, now=now, changes={"paid": amount}, **about))
+    return issued
+
+
+def _correct(
+    invoice: Invoice,
+    corrected: Invoice,
+    change: Decimal,
+    why: str,
+    *,
+    now: datetime,
+    changes: dict[str, Any],
+    **about: Any,
+) -> Invoice:
+    """A document that makes ``change`` to what is left of an invoice: less by a credit note of it, more by an invoice
+    that corrects a credit note.
 
     Net and tax are the difference between those of what was kept before and of what is kept afterwards: so they agree
     with the ledger, and the last note takes exactly what is left.
     """
-    before = invoice.gross - credited(invoice)
-    amount = min(wanted, before)
-    if amount <= 0:
-        return None
     original = document_of(invoice)
-    after = before - amount
+    before = invoice.gross - credited(invoice)
     net, tax = (
-        held - kept
+        abs(kept - held)
         for held, kept in zip(
             split_of(original.tax_kind, original.tax_rate, before, invoice.currency),
-            split_of(original.tax_kind, original.tax_rate, after, invoice.currency),
+            split_of(original.tax_kind, original.tax_rate, before + change, invoice.currency),
             strict=True,
         )
     )
     unit = minor_unit(invoice.currency)
+    series = Series.CREDIT_NOTE if change < 0 else invoice.series
     document = replace(
         original,
-        kind=KINDS[Series.CREDIT_NOTE],
+        kind=KINDS[Series(series)],
         number="",
         issued_on=_day(now),
         lines=(DocumentLine(why, Decimal(1), "item", net.quantize(unit), original.lines[0].detail),),
         net=net.quantize(unit),
         tax=tax.quantize(unit),
-        gross=amount.quantize(unit),
-        corrects_number=original.number,
-        corrects_on=original.issued_on,
-        paid=ZERO,
-        paid_by="",
-        card_digits="",
-        **{"notes": (), **changes},
+        gross=abs(change).quantize(unit),
+        corrects_number=corrected.number,
+        corrects_on=document_of(corrected).issued_on,
+        **changes,
     )
-    return _issue(
-        Series.CREDIT_NOTE,
-        document,
-        owner=invoice.owner,
-        now=now,
-        booking=invoice.booking,
-        corrects=invoice,
-        **about,
-    )
+    about = {"booking": invoice.booking, "corrects": corrected, **about}
+    return _issue(series, document, owner=invoice.owner, now=now, **about)
 
 
 # What is bought from providers ---------------------------------------------------------------------------
@@ -296,7 +357,7 @@ def _earned(line: PayoutLine) -> DocumentLine:
 def issue_subscription_invoice(*, subscription_payment: SubscriptionPayment, now: datetime) -> Invoice:
     """For a period of a plan that has been paid."""
     paid = subscription_payment
-    issued = Invoice.objects.filter(subscription_payment=paid, series=Series.SUBSCRIPTION).first()
+    issued = _first_of_plan(paid)
     if issued is not None:
         return issued
     net, tax = split_of(paid.tax_kind, paid.tax_rate, paid.amount, paid.currency)
@@ -307,7 +368,7 @@ def issue_subscription_invoice(*, subscription_payment: SubscriptionPayment, now
         issued_on=_day(now),
         currency=paid.currency,
         seller=parties.platform(),
-        buyer=parties.buyer(user),
+        buyer=parties.buyer(user, _billed_to(paid)),
         lines=(
             DocumentLine(
                 f"Plan: {paid.get_tier_display()}",
@@ -328,6 +389,14 @@ def issue_subscription_invoice(*, subscription_payment: SubscriptionPayment, now
         paid_by=f"Card on {_date(_day(paid.paid_at))}",
     )
     return _issue(Series.SUBSCRIPTION, document, owner=user, now=now, subscription_payment=paid)
+
+
+def _billed_to(paid: SubscriptionPayment) -> dict[str, str]:
+    """The details that its tax was decided by, if those of today say otherwise."""
+    if treatment_of(paid.subscription.user).kind == paid.tax_kind:
+        return {}
+    billed_to: dict[str, str] = paid.subscription.billing_details.get("billed_to", {})
+    return billed_to
 
 
 # All of them ---------------------------------------------------------------------------------------------

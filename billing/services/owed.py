@@ -21,9 +21,10 @@ from django.conf import settings
 from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
 
-from billing.models import AccountKind, Chargeback, LedgerEntry, PayoutHold, PayoutLine, PayoutStatus
+from billing.models import AccountKind, Chargeback, LedgerEntry, Payout, PayoutHold, PayoutLine, PayoutStatus
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking
+from common.formats import money
 
 ZERO = Decimal(0)
 AMOUNT: DecimalField[Any, Any] = DecimalField(max_digits=14, decimal_places=2)
@@ -42,6 +43,7 @@ class Owed:
         amount: in the booking's currency, without tax; negative where the provider owes it.
         held: the part that is not paid out for now; ``why`` says it.
         due_at: when the dispute window closes.
+        reaches_into_payouts: more is held, or was given back, than is in no payout yet.
     """
 
     booking: Booking
@@ -50,6 +52,7 @@ class Owed:
     why: tuple[str, ...]
     due_at: datetime
     is_due: bool
+    reaches_into_payouts: bool
 
     @property
     def payable(self) -> Decimal:
@@ -126,18 +129,43 @@ def owed_for(bookings: Iterable[Any], *, now: datetime) -> list[Owed]:
 def _owed(booking: Any, holds: list[PayoutHold], is_charged_back: bool, *, now: datetime) -> Owed:
     amount: Decimal = booking.left
     why = [hold.reason for hold in holds]
-    held = sum((amount if hold.amount is None else hold.amount for hold in holds), ZERO)
+    held = sum((hold.amount for hold in holds if hold.amount is not None), ZERO)
+    is_whole = any(hold.amount is None for hold in holds)
     if is_charged_back:
         why.append("The buyer's bank has taken a payment back, or asks about it. It is not decided yet.")
-        held = amount
+        is_whole = True
     if booking.status == BookingStatus.DISPUTED:
         why.append("The booking is in dispute.")
-        held = amount
+        is_whole = True
     return Owed(
         booking=booking,
         amount=amount,
-        held=max(min(held, amount), ZERO),
+        held=max(amount if is_whole else min(held, amount), ZERO),
         why=tuple(why),
         due_at=due_at(booking),
         is_due=is_over(booking) and due_at(booking) <= now,
+        reaches_into_payouts=is_whole or held > amount or amount < 0,
     )
+
+
+def in_the_way(payouts: Iterable[Payout], *, now: datetime) -> dict[UUID, list[str]]:
+    """Why payouts, which are live or failed, are not to be paid now: sentences for each that is not.
+
+    What was earned with one of their bookings is held since, or was given back beyond what is in no payout.
+    """
+    lines = list(PayoutLine.objects.filter(payout__in=list(payouts), amount__gt=0))
+    bookings = with_earnings().filter(pk__in={line.booking_id for line in lines})
+    found = {owed.booking.pk: _in_words(owed) for owed in owed_for(bookings, now=now) if owed.reaches_into_payouts}
+    why: dict[UUID, list[str]] = defaultdict(list)
+    for line in lines:
+        if line.booking_id in found:
+            why[line.payout_id].append(found[line.booking_id])
+    return dict(why)
+
+
+def _in_words(owed: Owed) -> str:
+    name = f"Booking {owed.booking.reference}"
+    if owed.amount < 0:
+        back = money(-owed.amount, owed.booking.currency)
+        return f"{name}: {back} of it is not owed any more, and is taken off what the provider earns next."
+    return f"{name} is held. {' '.join(owed.why)}"

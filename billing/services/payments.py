@@ -84,6 +84,20 @@ def pay(*, charge: Charge, payer: User, means: Callable[[], Means], now: datetim
     return apply(intent, now=now) or payment
 
 
+def abandon(*, charge: Charge, now: datetime) -> None:
+    """The buyer does not want to confirm it with their bank, and pays otherwise: what waits for that is ended.
+
+    If it has gone through meanwhile, it has.
+
+    Raises:
+        PaymentError: another request is busy with it.
+        ProcessorAway: no answer.
+    """
+    payment = settle_open_payment(charge=charge, now=now)
+    if payment is not None and payment.status == PaymentStatus.INCOMPLETE and payment.needs_authentication:
+        apply(gateway.cancel_intent(payment.stripe_payment_intent or ""), now=now, failure="Another card was chosen.")
+
+
 @transaction.atomic
 def begin(
     *,

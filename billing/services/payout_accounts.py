@@ -17,6 +17,7 @@ from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import connect as gateway
 from billing.models import Payout, PayoutAccount, PayoutMethod, PayoutStatus
 from billing.payouts import strategy_for
+from common.money import Currency
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,11 @@ def account_for(user: User, currency: str) -> PayoutAccount | None:
         if currency in strategy_for(account.method).currencies(account):
             return account
     return None
+
+
+def can_be_paid(currency: str) -> bool:
+    """Whether there is a way to pay this currency here, to whatever account."""
+    return settings.STRIPE_CONNECT or currency == Currency.EUR
 
 
 @transaction.atomic

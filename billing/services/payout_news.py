@@ -7,9 +7,11 @@ from accounts.outbox import write_mail, written_for
 from accounts.services.notifications import notify
 from accounts.services.roles import administrators
 from billing.models import Payout, PayoutMethod
+from billing.services.payout_accounts import can_be_paid
 from common.formats import money
 
 ACCOUNTS = "/billing/payout-accounts/"
+EARNINGS = "/machines/earnings/"
 
 
 def link_of(payout: Payout) -> str:
@@ -78,7 +80,10 @@ def failed(payout: Payout, *, now: datetime) -> None:
 
 
 def account_wanted(provider: User, currency: str, much: str, *, now: datetime) -> None:
-    """Once a month: earnings wait for an account that they could be paid to."""
+    """Once a month: earnings wait for an account that they could be paid to, or for a way to pay their currency."""
+    if not can_be_paid(currency):
+        _tell_of_waiting(provider, currency, much, now=now)
+        return
     key = f"payout-account-wanted:{currency}:{now:%Y-%m}"
     title = f"{much} waits for an account"
     text = f"Say where your earnings in {currency} are to be paid to."
@@ -90,6 +95,13 @@ def account_wanted(provider: User, currency: str, much: str, *, now: datetime) -
         paragraphs=[f"You have earned {much} that is due, and there is no account that it could be paid to.", text],
         action=("Enter an account", ACCOUNTS),
     )
+
+
+def _tell_of_waiting(provider: User, currency: str, much: str, *, now: datetime) -> None:
+    key = f"payout-not-offered:{currency}:{now:%Y-%m}"
+    title = f"{much} waits: {currency} cannot be paid here yet"
+    text = "It stays yours and is paid once that is possible. Nothing is ever converted."
+    notify(user=provider, key=key, title=title, text=text, link=EARNINGS, tone=Notification.Tone.INFO, now=now)
 
 
 def _notify(

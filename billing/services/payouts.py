@@ -22,7 +22,7 @@ from billing.payouts import Word, strategy_for
 from billing.services import payout_news as news
 from billing.services import postings
 from billing.services.invoices import issue_self_billing
-from billing.services.owed import OVER, owed_for, owing
+from billing.services.owed import OVER, in_the_way, owed_for, owing
 from billing.services.payout_accounts import account_for
 from common.errors import MarketplaceError
 from common.formats import money
@@ -130,7 +130,8 @@ def retry_payout(*, payout: Payout, by: User, now: datetime) -> Payout:
 
     Raises:
         NotAnAdministrator: ``by`` is none.
-        PaymentError: it has not failed, was tried again already, or there is no account that is ready.
+        PaymentError: it has not failed, was tried again already, there is no account that is ready, or what is in it
+            is held or not owed any more.
     """
     require_administrator(by)
     failed = Payout.objects.select_for_update(of=("self",)).select_related("provider").get(pk=payout.pk)
@@ -141,6 +142,9 @@ def retry_payout(*, payout: Payout, by: User, now: datetime) -> Payout:
     account = account_for(_locked_provider(failed.provider_id), failed.currency)
     if account is None:
         raise PaymentError("The provider has no account that is ready for it. They have to enter one first.")
+    lock_earnings(failed.provider_id, failed.currency)
+    if why := in_the_way([failed], now=now).get(failed.pk):
+        raise PaymentError(f"It cannot be paid now. {' '.join(why)}")
     retry = Payout.objects.create(
         provider=failed.provider,
         account=account,

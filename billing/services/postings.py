@@ -27,6 +27,7 @@ from billing.models import (
     PayoutStatus,
     Posting,
     Refund,
+    RefundReason,
     RefundStatus,
     SubscriptionPayment,
 )
@@ -63,6 +64,11 @@ def shares_of(payment: Payment, amount: Decimal) -> Shares:
 def earned_of(payment: Payment) -> Decimal:
     """What of a payment counts as earned at the moment: all shares together."""
     return -_sum(transaction__payment=payment, account__kind__in=EARNINGS)
+
+
+def credit_of(payment: Payment) -> Decimal:
+    """What of a payment the buyer has with us: paid and not earned, or a refund that could not be made."""
+    return max(-_sum(transaction__payment=payment, account__kind=AccountKind.BUYER), ZERO)
 
 
 def reversed_by(**about: object) -> Decimal:
@@ -115,12 +121,20 @@ def _credited(payment: Payment, shares: Shares) -> list[Side]:
     ]
 
 
-def _taken_back(payment: Payment, amount: Decimal) -> list[Side]:
-    """Debits that sum to ``amount``: of what the buyer has with us first, then of what was earned, then a loss."""
-    credit = max(-_sum(transaction__payment=payment, account__kind=AccountKind.BUYER), ZERO)
-    from_buyer = min(amount, credit)
+def _taken_back(payment: Payment, amount: Decimal, *, credit_first: bool) -> list[Side]:
+    """Debits that sum to ``amount``, of what was earned and of what the buyer has with us; what neither covers is lost.
+
+    ``credit_first``: it is what the buyer has with us that goes back: a refund that failed before, a payment that was
+    never earned, or money that left by another way. A new debt does not use up an old one.
+    """
+    credit = credit_of(payment)
     earned = earned_of(payment)
-    from_earned = min(amount - from_buyer, earned)
+    if credit_first:
+        from_buyer = min(amount, credit)
+        from_earned = min(amount - from_buyer, earned)
+    else:
+        from_earned = min(amount, earned)
+        from_buyer = min(amount - from_earned, credit)
     back = shares_of(payment, earned).less(shares_of(payment, earned - from_earned))
     return [
         Side(AccountKind.BUYER, from_buyer, payment.payer),
@@ -141,12 +155,19 @@ def refund_owed(refund: Refund, *, now: datetime) -> None:
         kind=Posting.REFUND_OWED,
         key=f"refund-owed:{refund.pk}",
         currency=refund.currency,
-        sides=[*_taken_back(payment, refund.amount), Side(AccountKind.REFUNDS, -refund.amount)],
+        sides=[
+            *_taken_back(payment, refund.amount, credit_first=_is_of_credit(refund)),
+            Side(AccountKind.REFUNDS, -refund.amount),
+        ],
         now=now,
         booking=payment.booking,
         payment=payment,
         refund=refund,
     )
+
+
+def _is_of_credit(refund: Refund) -> bool:
+    return refund.retry_of_id is not None or refund.reason == RefundReason.OUTSIDE
 
 
 def refund_moved(refund: Refund, *, now: datetime) -> None:
@@ -203,9 +224,9 @@ def chargeback_moved(chargeback: Chargeback, *, now: datetime) -> None:
     ]
     lost = -sum((side.amount for side in moves), ZERO)
     if lost > 0:
-        moves += _taken_back(chargeback.payment, lost)
+        moves += _taken_back(chargeback.payment, lost, credit_first=True)
     elif lost < 0:  # it was lost, and the bank has changed its mind
-        moves += _given_again(chargeback.payment, -lost)
+        moves += _given_again(chargeback, -lost)
     kind = {
         ChargebackState.LOST: Posting.CHARGEBACK_LOST,
         ChargebackState.WON: Posting.CHARGEBACK_WON,
@@ -222,10 +243,18 @@ def chargeback_moved(chargeback: Chargeback, *, now: datetime) -> None:
     )
 
 
-def _given_again(payment: Payment, amount: Decimal) -> list[Side]:
-    """Credits that sum to ``amount``: earned once more."""
+def _given_again(chargeback: Chargeback, amount: Decimal) -> list[Side]:
+    """Credits that sum to ``amount``: to the loss and the buyer what it took of them, the rest is earned once more."""
+    payment = chargeback.payment
+    loss = min(amount, _sum(transaction__chargeback=chargeback, account__kind=AccountKind.LOSSES))
+    to_buyer = min(amount - loss, _sum(transaction__chargeback=chargeback, account__kind=AccountKind.BUYER))
     earned = earned_of(payment)
-    return _credited(payment, shares_of(payment, earned + amount).less(shares_of(payment, earned)))
+    again = shares_of(payment, earned + amount - loss - to_buyer).less(shares_of(payment, earned))
+    return [
+        Side(AccountKind.LOSSES, -loss),
+        Side(AccountKind.BUYER, -to_buyer, payment.payer),
+        *_credited(payment, again),
+    ]
 
 
 # Payouts -----------------------------------------------------------------------------------------------

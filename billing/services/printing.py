@@ -16,7 +16,7 @@ from common import files
 log = logging.getLogger(__name__)
 
 
-def print_invoices(*, now: datetime, limit: int = 20) -> int:
+def print_invoices(*, now: datetime, limit: int = 6) -> int:
     """Sweep: set and store what is not printed yet, and return how many that were. Stops when the storage is away.
 
     The newest come first, so that one that cannot be set holds up nobody who waits for theirs.

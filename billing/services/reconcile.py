@@ -23,6 +23,7 @@ from accounts.outbox import write_mail, written_for
 from accounts.services.notifications import notify
 from accounts.services.roles import administrators
 from billing.errors import PaymentError, ProcessorRefused
+from billing.gateway import listing
 from billing.gateway.listing import Listed, Lists
 from billing.models import Difference, PayoutAccount, PayoutMethod, Reconciliation
 from billing.services.check import problems
@@ -40,6 +41,8 @@ EVERY_DAY = timedelta(days=7)
 #: What we want of the processor and it has not got is a difference after this long; until then it is tried.
 OVERDUE = timedelta(days=1)
 BATCH = 1000
+#: So many of what the list from a time on lacks are looked up one by one; a row may be younger than its object.
+MOST_LOOKED_UP = 500
 NONE_THERE = "not compared: the processor has none"
 
 Source = Callable[[Lists], Iterator[Listed]]
@@ -57,6 +60,7 @@ class Comparison:
         waits: those of our statuses in which there should be an object before long.
         moves: those of their statuses in which an object that nobody knows here moves money.
         source: lists theirs.
+        one: looks one of theirs up, by its id and by what it belongs to here.
     """
 
     kind: str
@@ -66,6 +70,7 @@ class Comparison:
     waits: tuple[str, ...]
     moves: tuple[str, ...]
     source: Source = field(compare=False)
+    one: Callable[[str, str], Listed] = field(compare=False)
 
 
 UNDECIDED = ("requires_payment_method", "requires_confirmation", "requires_action", "processing", "requires_capture")
@@ -89,6 +94,7 @@ PAYMENTS = Comparison(
     waits=("incomplete",),
     moves=("succeeded", "processing", "requires_capture"),
     source=Lists.intents,
+    one=listing.one_intent,
 )
 REFUNDS = Comparison(
     kind="refund",
@@ -107,6 +113,7 @@ REFUNDS = Comparison(
     waits=("requested",),
     moves=("pending", "requires_action", "succeeded"),
     source=Lists.refunds,
+    one=listing.one_refund,
 )
 CHARGEBACKS = Comparison(
     kind="chargeback",
@@ -130,6 +137,7 @@ CHARGEBACKS = Comparison(
         *("appeal_needs_response", "appeal_under_review", "won", "lost"),
     ),
     source=Lists.disputes,
+    one=listing.one_dispute,
 )
 PLANS = Comparison(
     kind="subscription",
@@ -142,6 +150,7 @@ PLANS = Comparison(
     waits=(),
     moves=("paid",),
     source=Lists.invoices,
+    one=listing.one_invoice,
 )
 TRANSFERS = Comparison(
     kind="payout",
@@ -156,6 +165,7 @@ TRANSFERS = Comparison(
     waits=("scheduled",),
     moves=("sent", "partly reversed"),
     source=Lists.transfers,
+    one=listing.one_transfer,
 )
 #: A bank payout that failed stays *sent* here until its transfer has been taken back.
 BANK_PAYOUTS = Comparison(
@@ -171,6 +181,7 @@ BANK_PAYOUTS = Comparison(
     waits=(),
     moves=("pending", "in_transit", "paid"),
     source=lambda lists: _bank_payouts(lists),
+    one=listing.one_bank_payout,
 )
 
 
@@ -231,11 +242,26 @@ def _compare(comparison: Comparison, lists: Lists, run: Reconciliation, *, now: 
         "settled": now - IN_FLIGHT,
         "overdue": now - OVERDUE,
     }
+    if run.since:
+        count += _load(comparison.kind, _look_up(comparison, values))
     with no_hurry(), connection.cursor() as cursor:
         cursor.execute("ANALYZE theirs")
         for statement in (KNOWN, NAMED, *DIFFERENCES):
             cursor.execute(statement.replace("OURS", comparison.ours), values)
     return count
+
+
+def _look_up(comparison: Comparison, values: dict[str, Any]) -> Iterator[Listed]:
+    """What our rows of these days name and the list did not have: it may have been made before."""
+    with no_hurry(), connection.cursor() as cursor:
+        cursor.execute(UNLISTED.replace("OURS", comparison.ours), values | {"most": MOST_LOOKED_UP})
+        unlisted = cursor.fetchall()
+    for theirs, about in unlisted:
+        try:
+            yield comparison.one(theirs, about)
+        except ProcessorRefused as error:
+            if not error.is_missing:
+                raise
 
 
 def _load(kind: str, things: Iterator[Listed]) -> int:
@@ -281,6 +307,14 @@ WHERE theirs.kind = %(kind)s AND theirs.row IS NULL AND theirs.named = o.id AND 
 _QUIET = """
 NOT EXISTS (SELECT FROM webhook_events e WHERE e.object_id = t.id AND e.received_at > %(settled)s)
 """
+#: Rows whose object is in no list.
+_UNLISTED = """
+FROM (OURS) o WHERE o.theirs IS NOT NULL AND o.touched < %(settled)s
+    AND (%(since)s::timestamptz IS NULL OR o.begun >= %(since)s)
+    AND NOT EXISTS (SELECT FROM theirs t WHERE t.kind = %(kind)s AND t.id = o.theirs)
+"""
+UNLISTED = f"SELECT o.theirs, o.about {_UNLISTED} ORDER BY o.begun DESC LIMIT %(most)s"
+_OF_A_PLAN = "t.about IN (SELECT stripe_payment_intent FROM subscription_payments)"
 _INTO = "INSERT INTO reconciliation_differences (reconciliation_id, kind, ours, theirs, what) "
 _MET = f"FROM theirs t JOIN (OURS) o ON o.id = t.row WHERE t.kind = %(kind)s AND o.touched < %(settled)s AND {_QUIET}"
 DIFFERENCES = (
@@ -290,16 +324,23 @@ DIFFERENCES = (
         format('%%s %%s of %%s %%s (%%s) is known to nobody here', %(thing)s::text, t.id, t.amount, t.currency, t.status)
     FROM theirs t WHERE t.kind = %(kind)s AND t.row IS NULL AND t.status = ANY(%(moves)s) AND t.created < %(settled)s
         AND {_QUIET}
-        AND NOT (t.kind = 'refund' AND t.about IN (SELECT stripe_payment_intent FROM subscription_payments))
+        AND NOT (t.kind IN ('refund', 'chargeback') AND {_OF_A_PLAN})
+    """,
+    # Plans' disputes have no rows here: each of their statuses is said once.
+    _INTO
+    + f"""
+    SELECT %(run)s, 'subscription_disputed', '', t.id, said.what
+    FROM theirs t, LATERAL (SELECT format('%%s %%s of %%s %%s (%%s) is about a plan: it is kept by hand',
+        %(thing)s::text, t.id, t.amount, t.currency, t.status) AS what) said
+    WHERE t.kind = 'chargeback' AND %(kind)s = 'chargeback' AND t.status = ANY(%(moves)s) AND {_OF_A_PLAN}
+        AND NOT EXISTS (SELECT FROM reconciliation_differences d WHERE d.theirs = t.id AND d.what = said.what)
     """,
     _INTO
-    + """
+    + f"""
     SELECT %(run)s, %(kind)s || '_missing_there', o.id::text, o.theirs,
         format('%%s %%s of %%s %%s (%%s here) is not at the processor', %(thing)s::text, o.theirs, o.amount, o.currency,
                o.status)
-    FROM (OURS) o WHERE o.theirs IS NOT NULL AND o.touched < %(settled)s
-        AND (%(since)s::timestamptz IS NULL OR o.begun >= %(since)s)
-        AND NOT EXISTS (SELECT FROM theirs t WHERE t.kind = %(kind)s AND t.id = o.theirs)
+    {_UNLISTED}
     """,
     _INTO
     + """

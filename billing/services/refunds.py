@@ -6,13 +6,16 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
+from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Notification, User
 from accounts.outbox import write_mail, written_for
+from accounts.services.notifications import notify
+from accounts.services.roles import administrators, require_administrator
 from billing import gateway
 from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
-from billing.models import Payment, PaymentStatus, Refund, RefundStatus
+from billing.models import LedgerTransaction, Payment, PaymentStatus, Posting, Refund, RefundStatus
 from billing.services import postings
 from billing.services.invoices import issue_credit_note
 from bookings.models import Booking
@@ -80,12 +83,15 @@ def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User |
     refunds = []
     left = amount
     # All of them before the first is touched: credit notes take their numbers, and nothing is locked after that.
-    rows = Payment.objects.paid().filter(booking=booking).select_for_update(of=("self",)).order_by("-paid_at", "pk")
-    paid = list(rows.prefetch_related("refunds", "chargebacks"))
+    # What came too late or twice goes back by itself, and is no part of what the booking has earned.
+    earned = LedgerTransaction.objects.filter(payment=OuterRef("pk"), kind=Posting.EARNED)
+    rows = Payment.objects.paid().filter(Exists(earned), booking=booking).order_by("-paid_at", "pk")
+    paid = list(rows.select_for_update(of=("self",)).prefetch_related("refunds", "chargebacks"))
     if amount > sum(payment.amount_total for payment in paid):
         raise PaymentError(f"{amount} {booking.currency} was to be refunded, which is more than was paid.")
     for payment in paid:
-        part = min(left, payment.refundable)
+        # A refund that failed is owed still: what the buyer has with us for it pays no other debt.
+        part = min(left, payment.refundable, postings.earned_of(payment))
         if part > 0:
             refunds.append(request_refund(payment=payment, amount=part, reason=reason, by=by, now=now))
             left -= part
@@ -96,18 +102,23 @@ def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User |
 def ask_again(*, refund: Refund, by: User, now: datetime) -> Refund:
     """Ask for a refund again that the processor could not make: a new row, since the old one tells what happened.
 
+    Where a part has been given back otherwise meanwhile, for what the buyer still has with us.
+
     Raises:
+        NotAnAdministrator: ``by`` is none.
         PaymentError: it has not failed, or the money has been given back otherwise.
     """
+    require_administrator(by)
     locked(refund.payment.booking_id)
     failed = Refund.objects.select_for_update(of=("self",)).select_related("payment").get(pk=refund.pk)
     if failed.status != RefundStatus.FAILED:
         raise PaymentError("Only a refund that has failed is asked for again.")
     if Refund.objects.filter(retry_of=failed).exists():
         raise PaymentError("This refund has been asked for again already.")
-    return request_refund(
-        payment=failed.payment, amount=failed.amount, reason=failed.reason, by=by, now=now, retry_of=failed
-    )
+    amount = min(failed.amount, failed.payment.refundable, postings.credit_of(failed.payment))
+    if amount <= 0:
+        raise PaymentError("This money has been given back otherwise: the buyer has nothing of it with us.")
+    return request_refund(payment=failed.payment, amount=amount, reason=failed.reason, by=by, now=now, retry_of=failed)
 
 
 def make_due_refunds(*, now: datetime, limit: int = 50) -> int:
@@ -193,6 +204,22 @@ def _set_failed(refund: Refund, why: str, *, now: datetime) -> None:
     refund.save(update_fields=["status", "failure", "stripe_refund"])
     postings.refund_moved(refund, now=now)
     log.error("refund %s failed: %s", refund.pk, refund.failure)
+    _tell_of_failure(refund, now=now)
+
+
+def _tell_of_failure(refund: Refund, *, now: datetime) -> None:
+    """Administrators: nobody else can pay it another way."""
+    booking, key = refund.payment.booking, f"refund-failed:{refund.pk}"
+    subject = f"A refund of {money(refund.amount, refund.currency)} failed"
+    said = [
+        f"Booking {booking.reference}, {refund.get_reason_display().lower()}. {refund.failure}",
+        "If the buyer has not got it otherwise, ask for it again, or pay it another way.",
+    ]
+    link, bad = reverse("admin:billing_refund_change", args=[refund.pk]), Notification.Tone.BAD
+    for user in administrators():
+        with written_for(user):
+            notify(user=user, key=key, title=subject, text=" ".join(said), link=link, tone=bad, now=now)
+            write_mail(user=user, key=key, subject=subject, paragraphs=said, action=("Open the refund", link))
 
 
 def synchronise_refund(*, refund: Refund, now: datetime) -> None:

@@ -10,6 +10,7 @@ from accounts.services.roles import require_administrator
 from billing.errors import PaymentError
 from billing.models import Payout, PayoutStatus, SepaFile
 from billing.payouts.sepa import transfer_file
+from billing.services.owed import in_the_way
 from billing.services.payouts import moved
 from common.files import kept_with_rows, read, store
 from common.ids import short, uuid7
@@ -19,14 +20,14 @@ LONGEST_AHEAD = timedelta(days=30)
 
 
 def make_sepa_file(*, by: User, now: datetime, execute_on: date) -> SepaFile:
-    """Put every scheduled SEPA payout into one file for our bank. From then on they are *sent*.
+    """Put every scheduled SEPA payout that can be paid now into one file for our bank. From then on they are *sent*.
 
     Args:
         execute_on: when the bank is to pay. On a day off it pays on the next one.
 
     Raises:
         NotAnAdministrator: ``by`` is none.
-        PaymentError: nothing waits, or the day makes no sense.
+        PaymentError: nothing can be paid now, or the day makes no sense.
         StorageAway: the file could not be kept; nothing was sent.
     """
     require_administrator(by)
@@ -42,6 +43,12 @@ def _make(*, by: User, now: datetime, execute_on: date) -> SepaFile:
     payouts = list(waiting)
     if not payouts:
         raise PaymentError("No SEPA payout waits.")
+    why = in_the_way(payouts, now=now)
+    payouts = [payout for payout in payouts if payout.pk not in why]
+    if not payouts:
+        raise PaymentError(
+            f"No SEPA payout can be paid now. {' '.join(words for some in why.values() for words in some)}"
+        )
     id = uuid7()
     message_id = f"{now:%Y%m%d%H%M}-{short(id)}".upper()
     data = transfer_file(payouts, message_id=message_id, execute_on=execute_on)
@@ -61,6 +68,13 @@ def _make(*, by: User, now: datetime, execute_on: date) -> SepaFile:
         payout.save(update_fields=["status", "sent_at", "sepa_file"])
         moved(payout, now=now)
     return row
+
+
+def left_out(*, now: datetime) -> list[str]:
+    """Of the SEPA payouts that wait: those that cannot be paid now, each with the reason."""
+    waiting = list(Payout.objects.for_the_bank())
+    why = in_the_way(waiting, now=now)
+    return [f"{payout.reference}: {' '.join(why[payout.pk])}" for payout in waiting if payout.pk in why]
 
 
 def content_of(file: SepaFile) -> bytes:

@@ -10,20 +10,24 @@ from billing import gateway, mails
 from billing.errors import AuthenticationNeeded, CardDeclined, PaymentError, ProcessorAway, ProcessorRefused
 from billing.models import Payment, PaymentStatus
 from billing.services.cards import Means, customer_of, default_card
-from billing.services.payments import apply, begin, fail, know_as, synchronise
+from billing.services.payments import NEVER_SENT, apply, begin, fail, know_as, synchronise
 from bookings.models import Charge
 from bookings.services.stages import cut_to_paid
+from common.leases import Clock
 
 log = logging.getLogger(__name__)
 
 NO_CARD = "There is no card that we may charge."
 #: How long the buyer has to answer their bank after the last try.
 LAST_WORD = timedelta(days=1)
+#: How long a buyer who pays on the page may stand at their bank before the stage is charged by itself.
+AT_THE_BANK = timedelta(minutes=30)
 
 
 def tries_of(charge: Charge) -> "QuerySet[Payment]":
-    """How often it was charged by itself, the first time first."""
-    return Payment.objects.filter(charge=charge, off_session=True).order_by("timestamp", "pk")
+    """How often it was charged by itself, the first time first. What died before anybody was asked does not count."""
+    tries = Payment.objects.filter(charge=charge, off_session=True).exclude(failure=NEVER_SENT)
+    return tries.order_by("timestamp", "pk")
 
 
 def next_try(charge: Charge) -> datetime | None:
@@ -37,14 +41,20 @@ def next_try(charge: Charge) -> datetime | None:
 
 def charge_due_stages(*, now: datetime, limit: int = 50) -> int:
     """Sweep: charge what is due, try again what has failed, end what stays unpaid. Returns how many moved."""
-    moved = 0
-    for charge in Charge.objects.stages_due(now=now).select_related("booking__buyer").order_by("due_at")[:limit]:
+    clock, moved = Clock(now), 0
+    # All of them, since most wait for their next try: they keep nobody from their turn.
+    for pk in list(Charge.objects.stages_due(now=now).order_by("due_at").values_list("pk", flat=True)):
         try:
-            moved += charge_stage(charge=charge, now=now)
+            charge = Charge.objects.select_related("booking__buyer").get(pk=pk)
+            moved += charge_stage(charge=charge, now=clock.now())
         except ProcessorAway:
             break
         except PaymentError as error:
-            log.info("stage %s waits: %s", charge.pk, error.message)
+            log.info("stage %s waits: %s", pk, error.message)
+        except Exception:
+            log.exception("stage %s could not be charged", pk)
+        if moved >= limit:
+            break
     return moved
 
 
@@ -60,7 +70,7 @@ def charge_stage(*, charge: Charge, now: datetime) -> bool:
         newest = _look_after(newest, now=now)
         if newest.status == PaymentStatus.INCOMPLETE:
             return False
-        if newest.status == PaymentStatus.FAILED and newest.off_session:
+        if newest.status == PaymentStatus.FAILED and newest.off_session and newest.failure != NEVER_SENT:
             _failed(charge, newest, now=now)
     if newest is not None and newest.status == PaymentStatus.PAID:
         return False
@@ -74,6 +84,8 @@ def _look_after(payment: Payment, *, now: datetime) -> Payment:
     """Ask about one that is open. One that has waited for its buyer until the next try is ended."""
     payment = synchronise(payment=payment, now=now)
     if payment.status != PaymentStatus.INCOMPLETE or not payment.needs_authentication:
+        return payment
+    if not payment.off_session and now < payment.timestamp + AT_THE_BANK:
         return payment
     at = next_try(payment.charge) or payment.timestamp + LAST_WORD
     if now < min(at, payment.charge.since):

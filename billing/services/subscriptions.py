@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -24,7 +25,7 @@ from django.db.models import Q, QuerySet
 from accounts.models import Notification, User
 from accounts.outbox import write_mail, written_for
 from accounts.services.notifications import notify
-from accounts.tax import treatment_of
+from accounts.tax import details_of, treatment_of
 from billing import gateway
 from billing.errors import CardDeclined, PaymentError, ProcessorAway, ProcessorRefused
 from billing.gateway import Intent
@@ -336,7 +337,7 @@ def _want(row: Subscription, tier: Tier, *, now: datetime, customer: str = "") -
     locked.asked_at = now
     if customer:
         locked.stripe_customer_id = customer
-        locked.billing_details = locked.billing_details | {"tax": _tax_due(locked.user)}
+        locked.billing_details = locked.billing_details | _billing_of(locked.user)
     locked.save(
         update_fields=[
             "billing_details",
@@ -718,11 +719,18 @@ def _set_given_back(payment: SubscriptionPayment, back: Decimal, *, now: datetim
     payment.save(update_fields=["refunded"])
     postings.subscription_moved(payment, now=now)
     invoices.issue_subscription_credit_note(subscription_payment=payment, now=now)
+    invoices.issue_subscription_reinstatement(subscription_payment=payment, now=now)
 
 
 def _tax_due(user: User) -> dict[str, str]:
     treatment = treatment_of(user)
     return {"kind": str(treatment.kind), "rate": str(treatment.rate)}
+
+
+def _billing_of(user: User) -> dict[str, Any]:
+    """The tax that is due from somebody, and the details that say so."""
+    details = details_of(user)
+    return {"tax": _tax_due(user), "billed_to": details.frozen() if details else {}}
 
 
 def _tax_of(row: Subscription) -> tuple[str, Decimal]:
@@ -750,7 +758,7 @@ def _follow_tax(row: Subscription, told: _Told, *, now: datetime) -> None:
         processor.reprice_subscription(told.remote, price=_price_for(listed, row.user), key=key)
     with transaction.atomic():
         locked = Subscription.objects.select_for_update(of=("self",)).get(pk=row.pk)
-        locked.billing_details = locked.billing_details | {"tax": due}
+        locked.billing_details = locked.billing_details | _billing_of(row.user)
         locked.save(update_fields=["billing_details", "updated_at"])
         row.billing_details, row.updated_at = locked.billing_details, locked.updated_at
 

@@ -112,13 +112,21 @@ def _attempt(event_pk: UUID, *, now: datetime) -> bool:
     try:
         _apply(event, now=now)
     except PaymentError as error:
-        pause = growing_pause(event.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
-        WebhookEvent.objects.filter(pk=event_pk).update(next_attempt_at=now + pause, error=str(error))
+        _try_again(event, str(error), now=now)
         if isinstance(error, ProcessorAway):
             raise
         return False
+    except Exception as error:  # a fault of ours with one event is not to keep the others waiting
+        log.exception("event %s (%s) could not be processed", event.event_id, event.type)
+        _try_again(event, f"{type(error).__name__}: {error}", now=now)
+        return False
     WebhookEvent.objects.filter(pk=event_pk).update(processed_at=now, error="")
     return True
+
+
+def _try_again(event: WebhookEvent, why: str, *, now: datetime) -> None:
+    pause = growing_pause(event.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+    WebhookEvent.objects.filter(pk=event.pk).update(next_attempt_at=now + pause, error=why)
 
 
 # What the events are about. Each is a hint: the object itself is fetched and applied, so that their order and number

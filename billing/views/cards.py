@@ -5,7 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -70,7 +70,7 @@ def card_remove(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     return redirect("card_list")
 
 
-def _page(request: HttpRequest, *, error: str = "", status: int = 200) -> HttpResponse:
+def _page(request: AuthenticatedRequest, *, error: str = "", status: int = 200) -> HttpResponse:
     kept = list(SavedCard.objects.kept().filter(user=request.user))
     context = {
         "cards": kept,

@@ -1,4 +1,4 @@
-"""Months in addresses: ``2026-11``."""
+"""Months in addresses: ``2026-11``, of this millennium, so that each has one before and one after it."""
 
 from datetime import date
 
@@ -6,13 +6,9 @@ from datetime import date
 class MonthConverter:
     """Its first day."""
 
-    regex = r"[0-9]{4}-(?:0[1-9]|1[0-2])"
+    regex = r"2[0-9]{3}-(?:0[1-9]|1[0-2])"
 
     def to_python(self, value: str) -> date:
-        """
-        Raises:
-            ValueError: there is no such year.
-        """
         return date.fromisoformat(f"{value}-01")
 
     def to_url(self, value: date) -> str:

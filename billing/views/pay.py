@@ -23,7 +23,7 @@ from billing.forms import PayForm
 from billing.models import Payment, PaymentStatus, SavedCard
 from billing.services import cards, payments
 from bookings import terms
-from bookings.costs import costs_of
+from bookings.costs import costs_of, tax_words
 from bookings.loading import booking_of_buyer
 from bookings.models import Booking, Charge
 from bookings.services.references import set_references
@@ -64,6 +64,10 @@ def pay(request: AuthenticatedRequest, pk: UUID, charge_pk: UUID | None = None) 
     if not form.is_valid():
         words = " ".join(str(error) for errors in form.errors.values() for error in errors)
         return _page(request, charge, form=form, error=words, status=422)
+    try:
+        spend(settings.MARKETPLACE_BOOKING_RATE, "pay", str(request.user.pk))
+    except TooManyRequests as error:
+        return _page(request, charge, form=form, error=error.message, status=429)
     if charge.booking.is_hold:
         set_references(booking_id=pk, by=request.user, **form.references)
     means = cards.means(user=request.user, now=now, **form.means(must_keep=_is_staged(charge)))
@@ -104,6 +108,18 @@ def authenticated(request: AuthenticatedRequest, pk: UUID, charge_pk: UUID | Non
     if payment is None:
         return redirect(_pay_page(charge))
     return _outcome(request, charge, lambda: payments.synchronise(payment=payment, now=timezone.now()))
+
+
+@login_required
+@require_POST
+def abandon(request: AuthenticatedRequest, pk: UUID, charge_pk: UUID | None = None) -> HttpResponse:
+    """The buyer would rather pay with another card than confirm this one with their bank."""
+    charge = charge_of(request.user, pk, charge_pk)
+    try:
+        payments.abandon(charge=charge, now=timezone.now())
+    except PaymentError as error:
+        return _page(request, charge, error=error.message, status=503 if isinstance(error, ProcessorAway) else 422)
+    return redirect(_pay_page(charge))
 
 
 def _outcome(
@@ -184,11 +200,13 @@ def _page(
         "cards": kept,
         "chosen": _chosen(form, kept),
         "costs": costs_of(booking, now=now) if is_first else None,
+        "tax": "" if is_first else tax_words(booking, [charge]),
         "terms": booked_terms.sentence,
         "full_refund_until": until if is_first and until and until > now else None,
         "pay_url": reverse(name, args=address),
         "card_url": reverse(f"{name}_card", args=address),
         "authenticated_url": reverse(f"{name}_authenticated", args=address),
+        "abandon_url": reverse(f"{name}_abandon", args=address),
         "stripe_js_url": settings.STRIPE_JS_URL,
         "publishable_key": settings.STRIPE_PUBLISHABLE_KEY,
         "client_secret": "" if error else _secret_to_authenticate(charge),

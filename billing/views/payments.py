@@ -37,7 +37,7 @@ def payment_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     payment = get_object_or_404(
         Payment.objects.filter(seen)
         .select_related("booking__machine", "booking__buyer", "charge", "payer", "provider")
-        .prefetch_related("refunds", "chargebacks", "invoices"),
+        .prefetch_related("refunds", "chargebacks"),
         pk=pk,
     )
     context = {

@@ -258,6 +258,11 @@ class Booking(models.Model):
     tax_rate = models.DecimalField(
         max_digits=5, decimal_places=4, default=Decimal(0), help_text="The share of the net price, as 0.19."
     )
+    billed_to = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="The buyer's billing details as the tax was decided by them; empty where there were none.",
+    )
     purchase_order = models.CharField(max_length=60, blank=True)
     cost_centre = models.CharField(max_length=60, blank=True)
     quote_lines = models.JSONField(help_text="The quote as it was when the window was asked for.")

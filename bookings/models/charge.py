@@ -99,9 +99,7 @@ class Charge(models.Model):
             models.CheckConstraint(condition=Q(covers_until__gt=F("covers_from")), name="charges_cover_some_time"),
             models.CheckConstraint(condition=Q(kind__in=ChargeKind.values), name="charges_kind_known"),
             models.CheckConstraint(condition=Q(status__in=ChargeStatus.values), name="charges_status_known"),
-            models.CheckConstraint(
-                condition=~Q(status="paid") | Q(paid_at__isnull=False), name="charges_paid_at_set"
-            ),
+            models.CheckConstraint(condition=~Q(status="paid") | Q(paid_at__isnull=False), name="charges_paid_at_set"),
             models.CheckConstraint(
                 condition=~Q(kind="extension") | Q(expires_at__isnull=False), name="charges_extensions_expire"
             ),

@@ -105,6 +105,8 @@ def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: dat
             minutes=settings.MARKETPLACE_CANCELLATION_DEBIT // timedelta(minutes=1),
             now=now,
         )
-    move(booking, BookingStatus.CANCELED, reason.label, now=now, by=by, detail=note, also=("canceled_at", "price_total"))
+    move(
+        booking, BookingStatus.CANCELED, reason.label, now=now, by=by, detail=note, also=("canceled_at", "price_total")
+    )
     events.booking_canceled.send(Booking, booking=booking, refund=refund, reason=reason.value, by=by, now=now)
     mails.canceled(booking, refund, reason.label, note)

@@ -7,14 +7,14 @@ from django.db import transaction
 
 from accounts.models import User
 from bookings import events, mails
-from bookings.availability import MINUTE, whole_minute
 from bookings.errors import BookingError, NotYours
 from bookings.models import Booking
 from bookings.services.cancel import cancel_not_as_booked
-from bookings.services.charges import drop_open
+from bookings.services.charges import drop_open, paid_minutes
 from bookings.services.history import note
 from bookings.services.locks import locked
 from bookings.services.mismatch import Difference, differences_by_now
+from bookings.terms import earliest_end
 from common.formats import money
 
 
@@ -55,9 +55,9 @@ def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
         cancel_not_as_booked(booking, by=by, now=now)
         return booking
     _end_now(booking, now=now)
-    note(booking, "Left: the machine is not as booked", now=now, by=by, detail=f"{_price(booking)} comes back.")
+    note(booking, "Left: the machine is not as booked", now=now, by=by, detail=f"{_lost(booking)} comes back.")
     events.booking_time_lost.send(
-        Booking, booking=booking, amount=booking.paid_total, reason="not_as_booked", by=by, now=now
+        Booking, booking=booking, amount=booking.lost_amount, reason="not_as_booked", by=by, now=now
     )
     mails.left(booking)
     return booking
@@ -65,14 +65,17 @@ def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
 
 def _end_now(booking: Booking, *, now: datetime) -> None:
     drop_open(booking, "Left: the machine is not as booked", now=now)
-    turnaround = booking.blocked_until - booking.end
-    # At least a minute: no booking is shorter.
-    booking.end = min(booking.end, max(whole_minute(now), booking.start + MINUTE))
-    booking.blocked_until = booking.end + turnaround
+    early = booking.end - earliest_end(booking, now=now)
+    booking.end -= early
+    booking.blocked_until -= early
+    if booking.booked_end is not None:
+        booking.booked_end -= early
+    booking.paid_minutes = paid_minutes(booking)
     booking.left_at = booking.settled_at = now
-    booking.lost_amount = booking.paid_total
-    booking.save(update_fields=["end", "blocked_until", "left_at", "settled_at", "lost_amount", "price_total"])
+    booking.lost_amount = booking.paid_total - booking.unused_amount
+    fields = ["end", "blocked_until", "booked_end", "paid_minutes", "price_total"]
+    booking.save(update_fields=[*fields, "left_at", "settled_at", "lost_amount"])
 
 
-def _price(booking: Booking) -> str:
-    return money(booking.paid_total, booking.currency)
+def _lost(booking: Booking) -> str:
+    return money(booking.lost_amount, booking.currency)

@@ -71,12 +71,17 @@ def _check_price(listing: Listing, start: datetime, end: datetime) -> None:
         BookingError: the payment processor does not take so little, or so much, at once; of a long booking, of a stage.
     """
     quote = pricing.quote(listing.rates, start, end)
-    amounts = [amount for _, amount in stages_of(start, end, quote.total, quote.currency)]
-    least, most = (from_minor(units, quote.currency) for units in settings.MARKETPLACE_PAYMENT_UNITS)
+    _check_amounts(start, end, quote.total, quote.currency)
+
+
+def _check_amounts(start: datetime, end: datetime, total: Decimal, currency: str) -> None:
+    """As :func:`_check_price`, of what a buyer pays."""
+    amounts = [amount for _, amount in stages_of(start, end, total, currency)]
+    least, most = (from_minor(units, currency) for units in settings.MARKETPLACE_PAYMENT_UNITS)
     if min(amounts) < least:
-        raise BookingError(f"The smallest payment is {money(least, quote.currency)}. Book a longer time.", field="end")
+        raise BookingError(f"The smallest payment is {money(least, currency)}. Book a longer time.", field="end")
     if max(amounts) > most:
-        raise BookingError(f"The largest payment is {money(most, quote.currency)}. Book a shorter time.", field="end")
+        raise BookingError(f"The largest payment is {money(most, currency)}. Book a shorter time.", field="end")
 
 
 def _soonest_start(machine: Machine, *, now: datetime) -> datetime:
@@ -142,6 +147,7 @@ def request_booking(
             f"The price has changed from {money(expected_total, quote.currency)} to "
             f"{money(total, quote.currency)}. Look at it again, then confirm."
         )
+    _check_amounts(start, end, total, quote.currency)
     details = details_of(buyer)
     if refusal := clashes(listing, start, end, buyer=buyer, now=now):
         raise refusal
@@ -162,6 +168,7 @@ def request_booking(
         price_total=total,
         tax_kind=tax.kind,
         tax_rate=tax.rate,
+        billed_to=details.frozen() if details else {},
         purchase_order=details.purchase_order if details else "",
         cost_centre=details.cost_centre if details else "",
         quote_lines=[line.frozen() for line in quote.lines],

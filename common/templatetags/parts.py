@@ -239,9 +239,10 @@ def _line(line: Any, currency: str) -> dict[str, str]:
         return line[key] if isinstance(line, Mapping) else getattr(line, key)
 
     quantity = int(read("quantity"))
-    unit = str(read("unit")) if quantity == 1 else f"{read('unit')}s"
+    unit = str(read("unit")) if abs(quantity) == 1 else f"{read('unit')}s"
+    less = "less " if quantity < 0 else ""
     return {
-        "words": f"{formats.number(quantity)} {unit} × {formats.money(read('rate'), currency)}",
+        "words": f"{less}{formats.number(abs(quantity))} {unit} × {formats.money(read('rate'), currency)}",
         "amount": formats.money(read("amount"), currency),
     }
 

@@ -22,6 +22,7 @@ from billing.models import (
     Reconciliation,
     Refund,
     RefundReason,
+    SavedCard,
     SepaFile,
     StripeCustomer,
     Subscription,
@@ -29,7 +30,7 @@ from billing.models import (
     WebhookEvent,
 )
 from billing.services import postings
-from bookings.models import Access, Booking, BookingEvent, DataWipe, ErasureCertificate, WipeEvidence
+from bookings.models import Access, Booking, BookingEvent, Charge, DataWipe, ErasureCertificate, WipeEvidence
 from common.ids import uuid7
 from machines.models import (
     Benchmark,
@@ -58,7 +59,7 @@ NAMES = [model._meta.label for model in OURS]
 UNTOUCHABLE = [
     Booking, BookingEvent, DataWipe, WipeEvidence, ErasureCertificate, Access, WebhookEvent, Payment, Refund,
     StripeCustomer, Invoice, InvoiceCounter, Payout, PayoutAccount, LedgerAccount, LedgerTransaction, Chargeback,
-    Reconciliation, Difference,
+    Reconciliation, Difference, Charge, SavedCard,
     Subscription, SubscriptionPayment, Benchmark, Report, HardwarePassport, Refusal, Challenge, EnrollmentCode,
 ]  # fmt: skip
 
@@ -126,6 +127,9 @@ def one_more_of_each(listing, number):
     Node.objects.create(machine=machine, name="n", cpu_cores=1, ram_gb=1, disk_size_gb=1)
     Benchmark.objects.create(machine=machine, cpu_score=1)
     GPUModel.objects.create(slug=f"g{number}", name=f"G {number}", manufacturer="M", memory_gb=1)
+    SavedCard.objects.create(
+        user=provider, stripe_payment_method=f"pm_{number}", brand="Visa", last4="4242", exp_month=1, exp_year=2040
+    )
     SSHKey.objects.create(user=provider, name="k", public_key="ssh-ed25519 A", key_type="x", fingerprint=f"f{number}")
     WebhookEvent.objects.create(event_id=f"evt_{number}", type="payment_intent.succeeded", payload={})
     make_billing_details(make_user(f"billed-{number}@example.com", name="Bill"), vat_id="DE136695976")

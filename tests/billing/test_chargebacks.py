@@ -7,17 +7,24 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from accounts.models import Notification, OutgoingMail
+from billing.documents.xml import invoice_xml
 from billing.errors import PaymentError
 from billing.models import AccountKind, Chargeback, ChargebackState, Invoice, Refund, RefundStatus, Series, WebhookEvent
 from billing.services import chargebacks, owed, refunds, webhooks
 from billing.services.check import problems
+from billing.services.invoice_checks import findings
+from billing.services.invoices import document_of
 from billing.services.ledger import balance
+from billing.services.numbering import take_number
 from bookings.services import run
+from common.ids import uuid7
 from tests.billing.at_processor import hear, pay_at, told
 from tests.billing.test_refunds import ask_back
+from tests.papers import broken_rules
 from tests.people import DAY, HOUR, enter_access, record_wipe
 from tests.racing import twice_at_once
 
@@ -54,7 +61,7 @@ def test_one_that_is_taken_waits_on_an_account_of_its_own(processor, payment, ea
     moved = {**earned, "chargebacks": Decimal(8)}
     del moved["processor"]
     assert stand(payment) == moved
-    assert payment.refundable == 0
+    assert payment.refundable == 8  # may be owed to the buyer meanwhile, and waits: Refund.objects.due
     assert problems() == []
 
 
@@ -179,6 +186,40 @@ def test_a_decision_that_is_changed_again_is_followed(processor, payment, earned
         assert Chargeback.objects.get().state == state
         assert problems() == []
     assert stand(payment) == earned
+
+
+def test_what_is_won_after_it_was_lost_is_invoiced_again_and_credited_when_it_is_lost_again(processor, payment, now):
+    first = Invoice.objects.get()
+    dispute = processor.open_dispute(payment.stripe_payment_intent, 300)
+    processor.close_dispute(dispute["id"], won=False)
+    hear(told(processor, "charge.dispute."), now=now)
+    thing = processor.get("dispute", dispute["id"])
+    for status in ("won", "won", "lost"):
+        thing["status"] = status
+        chargebacks.take_dispute_named(dispute["id"], now=now + HOUR)
+        assert list(findings()) == problems() == []
+
+    documents = Invoice.objects.order_by("issued_at", "pk")
+    lost, won, again = documents.exclude(pk=first.pk)
+    assert [(row.series, row.gross, row.corrects) for row in (lost, won, again)] == [
+        ("CN", 3, first),
+        ("INV", 3, lost),
+        ("CN", 3, first),
+    ]
+    assert {row.chargeback for row in (lost, won, again)} == {Chargeback.objects.get()}
+    document = document_of(won)
+    assert (document.corrects_number, document.paid, document.buyer) == (lost.number, 3, document_of(first).buyer)
+    assert broken_rules(invoice_xml(document)) == []
+    payment.refresh_from_db()
+    assert payment.invoice_number == first.number
+
+
+def test_a_payment_has_one_invoice_that_corrects_nothing(payment):
+    first = Invoice.objects.get()
+    row = {field.attname: getattr(first, field.attname) for field in Invoice._meta.concrete_fields}
+    sequence, number = take_number(series=Series.INVOICE, year=first.year)
+    with pytest.raises(IntegrityError, match="invoices_one_a_payment"), transaction.atomic():
+        Invoice.objects.create(**{**row, "id": uuid7(), "sequence": sequence, "number": number})
 
 
 def test_administrators_learn_until_when_and_the_provider_that_it_waits(processor, payment, administrator, now):

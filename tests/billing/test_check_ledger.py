@@ -99,7 +99,7 @@ def test_a_payment_that_is_not_paid_and_was_posted(payment, capsys):
 
 
 def test_a_charge_that_is_paid_and_was_never_earned(paid, payment):
-    paid.charges.update(status="open")
+    paid.charges.update(status="open", paid_at=None)
     assert kinds() == {"charge_earned"}
 
 

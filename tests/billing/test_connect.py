@@ -431,3 +431,25 @@ def test_a_payout_in_dollars_goes_in_dollars(account, processor, provider, buyer
     (transfer,) = processor.holds("transfer")
     assert (transfer["currency"], transfer["amount"]) == ("usd", CENTS)
     assert Payout.objects.get().amount == Decimal("6.05")
+
+
+def test_a_key_that_is_not_taken_says_nothing_about_a_payout(payout, processor, now):
+    """The transfer was made and its answer lost; then our key expires. A second transfer would pay twice."""
+
+    def lose_the_answer(asked, answer):
+        if answer is not None and asked.method == "POST" and asked.path.startswith("/v1/transfers"):
+            raise lost()
+
+    processor.fault = lose_the_answer
+    payouts.send_due_payouts(now=now)
+    processor.fault = lambda asked, answer: (
+        said(401, "invalid_request_error", "Expired key") if answer is None else None
+    )
+    payouts.send_due_payouts(now=now + HOUR)
+    assert fresh(payout).status == PayoutStatus.SCHEDULED
+
+    processor.fault = None
+    payouts.send_due_payouts(now=now + DAY)
+
+    assert fresh(payout).status == PayoutStatus.SENT
+    assert len(processor.holds("transfer")) == 1

@@ -15,6 +15,7 @@ from billing.models import Payout, PayoutAccount, PayoutHold, SepaFile
 from billing.services import payout_holds, payouts, sepa_files
 from billing.services.payout_accounts import begin_stripe
 from billing.services.refunds import refund_booking
+from machines.models import Listing
 from tests.earning import EARNED, IBAN, make_due, make_earned, make_iban, make_payout, make_stripe_account
 from tests.people import DAY, HOUR, make_listing, make_machine, make_paid
 from tests.stripe_server.client import lost
@@ -58,6 +59,19 @@ def test_money_is_upcoming_until_the_dispute_window_has_closed(listing, buyer, p
     said = page()
     assert "Upcoming" in said
     assert "Paid out from" in said
+
+
+def test_a_currency_that_cannot_be_paid_here_waits_and_says_so(listing, buyer, provider, page, now, settings):
+    settings.STRIPE_CONNECT = False
+    Listing.objects.update(currency="USD")
+    listing.refresh_from_db()
+    make_due(listing, buyer, now=now)
+    total = totals_of(provider, now)["USD"]
+    assert (total.due, total.waits, total.waits_for_account) == (EARNED, "cannot be paid here yet", False)
+    said = page()
+    assert "USD cannot be paid here yet." in said
+    assert "Say where you are paid to" not in said
+    assert "With the next payout" not in said
 
 
 def test_what_is_due_waits_for_an_account_and_says_so(listing, buyer, provider, page, now):

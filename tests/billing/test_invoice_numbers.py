@@ -13,7 +13,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from billing.models import Invoice, InvoiceCounter, Series, Subscription, SubscriptionPayment, Tier
 from billing.services.invoice_checks import findings
 from billing.services.invoices import issue_subscription_invoice
-from billing.services.numbering import take_number
+from billing.services.numbering import number_of, take_number
 from billing.services.postings import subscription_moved
 from tests.people import DAY
 from tests.racing import at_once
@@ -220,6 +220,28 @@ def test_what_was_issued_is_not_deleted(issued):
     assert "never changes" in refused("DELETE FROM invoices WHERE id = %s", issued.pk)
 
 
+def test_a_number_says_its_series_year_and_place(issued):
+    take_number(series=issued.series, year=issued.year)
+    for wrong in ("SUB-X-2", f"SUB-{issued.year}-2", f"INV-{issued.year}-000002", f"SUB-{issued.year + 1}-000002"):
+        assert "invoices_number_says_its_place" in refused(COPY, 2, wrong, issued.pk)
+
+
+def test_a_place_of_more_than_six_digits_is_written_out(issued):
+    InvoiceCounter.objects.filter(series=issued.series).update(last=1_234_567)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")  # a million documents would take a while
+        cursor.execute(COPY, [1_234_567, number_of(issued.series, issued.year, 1_234_567), issued.pk])
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+    assert Invoice.objects.filter(number=f"SUB-{issued.year}-1234567").exists()
+
+
+def test_the_year_is_that_of_the_day_in_utc(issued):
+    year = issued.year + 1
+    take_number(series=issued.series, year=year)
+    next_year = COPY.replace("'id', gen_random_uuid()", f"'id', gen_random_uuid(), 'year', {year}")
+    assert "invoices_year_of_their_day" in refused(next_year, 1, f"SUB-{year}-000001", issued.pk)
+
+
 def test_where_the_file_lies_is_written_once(issued):
     write = "UPDATE invoices SET pdf = %s, pdf_sha256 = %s WHERE id = %s"
     with connection.cursor() as cursor:
@@ -241,7 +263,11 @@ def test_the_check_finds_a_gap(issued):
     """With the triggers off, as somebody with the database's own password could."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        cursor.execute("UPDATE invoices SET sequence = 3, gross = gross + 1, net = net + 1 WHERE id = %s", [issued.pk])
+        cursor.execute(
+            "UPDATE invoices SET sequence = 3, number = left(number, -1) || 3, gross = gross + 1, net = net + 1 "
+            "WHERE id = %s",
+            [issued.pk],
+        )
         cursor.execute("SET LOCAL session_replication_role = DEFAULT")
     said = "\n".join(findings())
     assert "the counter stands at 1, the last number is 3" in said

@@ -214,7 +214,9 @@ def test_the_pages_of_a_statement(client, listing, institute, other_buyer, novem
         assert client.get(address + file).status_code == 404
 
 
-@pytest.mark.parametrize("month", ["2026-13", "2026-00", "0000-05", "2026-1", "26-01", "2026-011", "²026-01"])
+@pytest.mark.parametrize(
+    "month", ["2026-13", "2026-00", "0000-05", "9999-12", "2026-1", "26-01", "2026-011", "²026-01"]
+)
 def test_a_month_that_is_none_is_not_found(client, buyer, month):
     client.force_login(buyer)
     assert client.get(f"/billing/statements/{month}/").status_code == 404

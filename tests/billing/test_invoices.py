@@ -40,6 +40,7 @@ from billing.services.invoices import (
     issue_self_billing,
     issue_subscription_credit_note,
     issue_subscription_invoice,
+    issue_subscription_reinstatement,
 )
 from bookings.models import Charge
 from bookings.services.cancel import cancel_lapsed_hold
@@ -153,6 +154,39 @@ def test_the_reverse_charge_is_said_and_no_vat_is_charged(listing, buyer, now, c
     page = client.get(f"/billing/invoices/{invoice.pk}/").text
     assert "Reverse charge: VAT to be accounted for by the recipient" in page
     assert "ATU13585627" in page
+
+
+def test_an_invoice_names_who_the_tax_was_decided_for(listing, buyer, now):
+    """Who asks as a business elsewhere in the EU cannot be a private person by the time that they pay."""
+    listing.max_hours = 24 * 90
+    listing.save()
+    make_billing_details(buyer, **AUSTRIAN)
+    booking = make_hold(listing, buyer, start=now + 2 * DAY, hours=24 * 60, asked=now)
+    details = buyer.billing_details
+    details.kind, details.name, details.country, details.vat_id = "individual", "Bea", "DE", ""
+    details.save()
+    for charge in booking.charges.order_by("number"):
+        mark_charge_paid(Charge.objects.get(pk=charge.pk), now=max(now, charge.due_at - DAY))
+    documents = [document_of(row) for row in Invoice.objects.filter(booking=booking)]
+    assert len(documents) == 3
+    for document in documents:
+        assert (document.tax_kind, document.buyer.name, document.buyer.vat_id, document.buyer.country) == (
+            "reverse_charge",
+            "Akademie",
+            "ATU13585627",
+            "AT",
+        )
+        assert is_faultless(document)
+
+
+def test_details_that_are_given_after_asking_name_the_buyer_and_change_no_tax(listing, buyer, now):
+    booking = make_hold(listing, buyer, start=now + 2 * DAY, asked=now)
+    assert booking.billed_to == {}
+    make_billing_details(buyer, **AUSTRIAN)
+    mark_charge_paid(booking.charges.get(), now=now)
+    document = document_of(invoice_of(booking))
+    assert (document.buyer.name, document.tax_kind, document.gross) == ("Akademie", "standard", booking.price_total)
+    assert is_faultless(document)
 
 
 def test_yen_have_no_decimals(provider, buyer, now):
@@ -333,6 +367,35 @@ def test_credit_notes_never_exceed_their_invoice(buyer, now, units, currency, ta
             assert sum(getattr(note, name) for note in notes) == getattr(invoice, name)
         assert issue_subscription_credit_note(subscription_payment=paid, now=now) is None
         transaction.set_rollback(True)
+
+
+def test_a_refund_of_a_plan_that_fails_later_is_invoiced_again(buyer, now):
+    paid = SubscriptionPayment.objects.create(
+        subscription=Subscription.objects.create(user=buyer), stripe_invoice="in_1", amount=Decimal("119.00"),
+        currency="EUR", tier="individual", tax_kind="standard", tax_rate=Decimal("0.19"), period_start=now,
+        period_end=now + 30 * DAY, paid_at=now,
+    )  # fmt: skip
+    with transaction.atomic():
+        postings.subscription_moved(paid, now=now)
+        first = issue_subscription_invoice(subscription_payment=paid, now=now)
+    for refunded in (40, 119, 30, 50):
+        with transaction.atomic():
+            paid.refunded = Decimal(refunded)
+            paid.save(update_fields=["refunded"])
+            postings.subscription_moved(paid, now=now)
+            issue_subscription_credit_note(subscription_payment=paid, now=now)
+            issue_subscription_reinstatement(subscription_payment=paid, now=now)
+        assert list(findings()) == []
+    documents = Invoice.objects.exclude(pk=first.pk).order_by("pk")
+    assert [(row.series, row.gross) for row in documents] == [
+        ("CN", 40),
+        ("CN", 79),
+        ("SUB", 79),
+        ("SUB", 10),
+        ("CN", 20),
+    ]
+    for row in documents:
+        assert is_faultless(document_of(row))
 
 
 @given(

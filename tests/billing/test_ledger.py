@@ -70,6 +70,16 @@ def test_an_entry_of_nothing_is_refused(posted):
         say(INSERT + "(%s, %s, %s, 'EUR', 0)", uuid7(), posted.pk, posted.entries.first().account_id)
 
 
+def test_a_transaction_that_has_its_entries_is_given_no_more(posted):
+    first, second = (entry.account_id for entry in posted.entries.all())
+    with pytest.raises(IntegrityError, match="has its entries"):
+        say(
+            INSERT + "(%s, %s, %s, 'EUR', 5), (%s, %s, %s, 'EUR', -5)",
+            *(uuid7(), posted.pk, first, uuid7(), posted.pk, second),
+        )
+    assert LedgerEntry.objects.count() == 2
+
+
 @pytest.mark.parametrize(
     "sql",
     [

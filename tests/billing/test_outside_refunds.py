@@ -165,12 +165,32 @@ def test_ours_is_refused_before_we_have_heard_and_ends_failed_for_a_person(proce
     assert problems() == []
 
 
-def test_ours_of_a_payment_that_a_bank_has_taken_back_ends_failed(processor, payment, now):
+@pytest.mark.parametrize("won", [True, False], ids=["won", "lost"])
+@pytest.mark.parametrize("told_first", [True, False], ids=["told", "not told"])
+def test_ours_of_a_payment_that_a_bank_has_taken_back_waits_for_its_decision(processor, payment, now, won, told_first):
+    """Won: it is made then. Lost: the bank has given it back to the buyer, who is not given it twice."""
     ours = ask_back(payment, "8", now)
-    processor.open_dispute(payment.stripe_payment_intent)
-    refunds.make_due_refunds(now=now)
+    dispute = processor.open_dispute(payment.stripe_payment_intent)
+    if told_first:
+        hear(told(processor, "charge.dispute."), now=now)
+    for hours in range(1, 30, 7):
+        refunds.make_due_refunds(now=now + hours * HOUR)
     ours.refresh_from_db()
-    assert ours.status == RefundStatus.FAILED
+    assert ours.status == RefundStatus.REQUESTED
+    assert processor.holds("refund") == []
+    assert problems() == []
+
+    processor.advance(now + 40 * HOUR)  # what it refused is refused again for a day, whatever has happened since
+    processor.close_dispute(dispute["id"], won=won)
+    hear(told(processor, "charge.dispute."), now=now + 40 * HOUR)
+    refunds.make_due_refunds(now=now + 50 * HOUR)
+    ours.refresh_from_db()
+    assert ours.status == (RefundStatus.MADE if won else RefundStatus.FAILED)
+    assert [refund["amount"] for refund in processor.holds("refund")] == ([800] if won else [])
+    assert balance(AccountKind.PROVIDER_PAYABLE, currency="EUR", owner=payment.provider) == 0
+    assert balance(AccountKind.BUYER, currency="EUR", owner=payment.payer) == 0
+    assert balance(AccountKind.LOSSES, currency="EUR") == 0
+    assert problems() == []
 
 
 def test_what_else_is_refused_is_tried_again(payment):

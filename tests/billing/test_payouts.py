@@ -27,6 +27,7 @@ from billing.services.owed import owed_for, owing
 from billing.services.refunds import refund_booking
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
+from machines.models import Listing
 from tests.earning import (
     EARNED,
     OTHER_IBAN,
@@ -269,6 +270,20 @@ def test_without_an_account_nothing_is_scheduled_and_the_provider_is_asked_once_
     assert asked.count() == 2
 
 
+def test_of_a_currency_that_cannot_be_paid_here_the_provider_is_told_so_once_a_month(
+    listing, buyer, provider, now, settings
+):
+    settings.STRIPE_CONNECT = False
+    Listing.objects.update(currency="USD")
+    listing.refresh_from_db()
+    make_due(listing, buyer, now=now)
+    for _ in range(2):
+        assert payouts.schedule_payouts(now=now) == 0
+    told = provider.notifications.get(key__startswith="payout-not-offered:USD")
+    assert told.title.endswith("waits: USD cannot be paid here yet")
+    assert not OutgoingMail.objects.filter(subject__contains="waits for an account").exists()
+
+
 def test_euros_go_to_the_iban_and_the_rest_through_stripe(provider, now, settings):
     settings.STRIPE_CONNECT = True
     stripe = make_stripe_account(provider, "EUR", "USD")
@@ -416,6 +431,50 @@ def test_a_retry_needs_an_account(listing, buyer, administrator, provider, now):
     payout_accounts.remove_account(account=payout.account, now=now)
     with pytest.raises(PaymentError, match="no account"):
         payouts.retry_payout(payout=payout, by=administrator, now=now)
+
+
+def test_what_is_not_owed_any_more_is_not_paid_by_a_retry(listing, buyer, provider, administrator, now):
+    """The rest waits until what was given back is taken off something else."""
+    payout = make_payout(listing, buyer, now=now)
+    payouts.mark_failed(payout=payout, reason="A wrong account.", by=administrator, now=now)
+    give_back(payout.lines.get().booking, "4", now)
+    with pytest.raises(PaymentError, match=r"€3\.03 of it is not owed any more"):
+        payouts.retry_payout(payout=payout, by=administrator, now=now)
+
+    make_due(listing, buyer, now=now, days=2)
+    assert payouts.schedule_payouts(now=now) == 1
+    payouts.retry_payout(payout=payout, by=administrator, now=now)
+    together = sum(row.amount for row in Payout.objects.exclude(pk=payout.pk))
+    assert together == owed_to(provider) == EARNED + EARNED - Decimal("3.03")
+
+
+@pytest.mark.parametrize("why", ["a hold", "a chargeback", "a dispute"])
+def test_what_is_held_since_is_not_paid_by_a_retry(listing, buyer, provider, administrator, now, why):
+    payout = make_payout(listing, buyer, now=now)
+    payouts.mark_failed(payout=payout, reason="A wrong account.", by=administrator, now=now)
+    booking = payout.lines.get().booking
+    if why == "a hold":
+        payout_holds.place_hold(booking=booking, amount=Decimal(1), reason="Looked into.", by=None, now=now)
+    elif why == "a chargeback":
+        payment = booking.payments.get()
+        Chargeback.objects.create(
+            payment=payment, stripe_dispute="dp_1", amount=1, currency="EUR", state="open", stripe_status="x"
+        )
+    else:
+        Booking.objects.filter(pk=booking.pk).update(status="disputed")
+    with pytest.raises(PaymentError, match="is held"):
+        payouts.retry_payout(payout=payout, by=administrator, now=now)
+    assert not Payout.objects.filter(retry_of=payout).exists()
+
+
+def test_a_hold_of_what_was_in_no_payout_does_not_stop_a_retry(listing, buyer, provider, administrator, now):
+    make_iban(provider, now=now)
+    booking = make_due(listing, buyer, now=now)
+    payout_holds.place_hold(booking=booking, amount=Decimal(2), reason="Disputed.", by=None, now=now)
+    payouts.schedule_payouts(now=now)
+    payout = Payout.objects.get()
+    payouts.mark_failed(payout=payout, reason="A wrong account.", by=administrator, now=now)
+    assert payouts.retry_payout(payout=payout, by=administrator, now=now).amount == EARNED - 2
 
 
 def test_a_bank_may_send_money_back_after_it_was_received(listing, buyer, provider, administrator, now):

@@ -306,6 +306,48 @@ def test_a_payment_for_a_plan_that_the_processor_does_not_have(processor, buyer,
     assert {"subscription_missing_there", "payment_missing_there", "subscription_refunded"} <= kinds
 
 
+def test_what_was_made_long_before_we_heard_of_it_is_looked_up(processor, payment, now, later):
+    made = processor.dashboard_refund(payment.stripe_payment_intent, 300)
+    hear(told(processor, "refund."), now=now)
+    thing = processor.get("refund", made["id"])
+    thing["created"] = int((now - 30 * DAY).timestamp())
+    assert found(reconcile(now=later, since=now - 7 * DAY)) == set()
+    thing["status"] = "failed"
+    assert found(reconcile(now=later, since=now - 7 * DAY)) == {"refund_status"}
+
+
+def test_an_invoice_that_was_paid_weeks_after_it_was_made_is_looked_up(shop, buyer):
+    shop.subscribe(buyer)
+    for kind in ("invoice", "payment_intent"):
+        for thing in shop.processor.holds(kind):
+            shop.processor.get(kind, thing["id"])["created"] = int((shop.now - 30 * DAY).timestamp())
+    assert found(reconcile(now=shop.now + 2 * HOUR, since=shop.now - 7 * DAY)) == set()
+    SubscriptionPayment.objects.update(stripe_invoice="in_none")
+    assert found(reconcile(now=shop.now + 2 * HOUR, since=shop.now - 7 * DAY)) == {"subscription_missing_there"}
+
+
+def test_payouts_that_were_made_before_are_looked_up(processor, payout, now, later):
+    processor.get("transfer", payout.stripe_transfer)["created"] = int((now - 30 * DAY).timestamp())
+    assert of_payouts(reconcile(now=later, since=now - 7 * DAY)) == set()
+
+
+def test_no_more_than_so_many_are_looked_up(processor, payment, now, later, monkeypatch):
+    monkeypatch.setattr("billing.services.reconcile.MOST_LOOKED_UP", 0)
+    processor.get("payment_intent", payment.stripe_payment_intent)["created"] = int((now - 30 * DAY).timestamp())
+    assert found(reconcile(now=later, since=now - 7 * DAY)) == {"payment_missing_there"}
+
+
+def test_a_dispute_about_a_plan_is_said_to_be_kept_by_hand_once(shop, buyer):
+    shop.subscribe(buyer)
+    dispute = shop.processor.open_dispute(SubscriptionPayment.objects.get().stripe_payment_intent)
+    run = reconcile(now=shop.now + 2 * HOUR)
+    assert found(run) == {"subscription_disputed"}
+    assert "is about a plan: it is kept by hand" in run.differences.get().what
+    assert found(reconcile(now=shop.now + DAY)) == set()
+    shop.processor.close_dispute(dispute["id"], won=False)
+    assert found(reconcile(now=shop.now + 2 * DAY)) == {"subscription_disputed"}
+
+
 # Running it --------------------------------------------------------------------------------------------
 
 

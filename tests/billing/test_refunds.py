@@ -6,7 +6,8 @@ from functools import partial
 import pytest
 from django.db import transaction
 
-from accounts.models import OutgoingMail
+from accounts.models import Notification, OutgoingMail
+from accounts.services.roles import NotAnAdministrator
 from billing.errors import PaymentError
 from billing.models import Payment, Refund, RefundReason, RefundStatus
 from billing.services import refunds, webhooks
@@ -136,10 +137,8 @@ def test_a_cancellation_that_cannot_write_its_refund_does_not_happen(paid, now):
 
 def test_a_refund_that_failed_is_asked_for_again_as_a_row_of_its_own(stripe, held, administrator, now):
     payment = pay_by_card(stripe, held, now=now)
-    failed = refunds.request_refund(
-        payment=payment, amount=payment.amount_total, reason="not_delivered", by=None, now=now
-    )
-    Refund.objects.filter(pk=failed.pk).update(status=RefundStatus.FAILED, failure="The bank sent it back.")
+    failed = ask_back(payment, str(payment.amount_total), now)
+    refunds.give_up(refund_id=failed.pk, why="The bank sent it back.", now=now)
 
     again = refunds.ask_again(refund=failed, by=administrator, now=now)
 
@@ -151,6 +150,40 @@ def test_a_refund_that_failed_is_asked_for_again_as_a_row_of_its_own(stripe, hel
         refunds.ask_again(refund=failed, by=administrator, now=now)
     with pytest.raises(PaymentError, match="has failed"):
         refunds.ask_again(refund=again, by=administrator, now=now)
+
+
+def test_a_refund_that_failed_is_told_to_administrators_once(payment, administrator, buyer, now):
+    refund = ask_back(payment, "8", now)
+    for _ in range(2):
+        refunds.give_up(refund_id=refund.pk, why="The card is gone.", now=now)
+    told = Notification.objects.get(key=f"refund-failed:{refund.pk}")
+    assert told.user == administrator
+    assert "The card is gone." in told.text
+    assert told.link == f"/admin/billing/refund/{refund.pk}/change/"
+    assert OutgoingMail.objects.get(key=f"refund-failed:{refund.pk}").user == administrator
+
+
+def test_only_what_the_buyer_still_has_with_us_is_asked_for_again(payment, administrator, now):
+    failed = ask_back(payment, "8", now)
+    refunds.give_up(refund_id=failed.pk, why="The card is gone.", now=now)
+    ask_back(payment, "3", now)
+    again = refunds.ask_again(refund=failed, by=administrator, now=now)
+    assert again.amount == 5
+
+
+def test_what_was_given_back_otherwise_is_not_asked_for_again(payment, administrator, now):
+    failed = ask_back(payment, "8", now)
+    refunds.give_up(refund_id=failed.pk, why="The card is gone.", now=now)
+    ask_back(payment, "8", now)
+    with pytest.raises(PaymentError, match="given back otherwise"):
+        refunds.ask_again(refund=failed, by=administrator, now=now)
+
+
+def test_only_administrators_ask_again(payment, provider, now):
+    failed = ask_back(payment, "8", now)
+    refunds.give_up(refund_id=failed.pk, why="The card is gone.", now=now)
+    with pytest.raises(NotAnAdministrator):
+        refunds.ask_again(refund=failed, by=provider, now=now)
 
 
 def test_a_refund_that_the_processor_has_only_accepted_is_not_made_yet(stripe, wire, held, now):

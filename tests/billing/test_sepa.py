@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 import sepaxml
 import xmlschema
+from django.db import transaction
+from django.urls import reverse
+from django.utils import timezone
 from lxml import etree
 
 from billing.errors import PaymentError
 from billing.forms import IbanForm
 from billing.models import Payout, PayoutStatus, SepaFile
 from billing.payouts import sepa, strategy_for
-from billing.services import payouts, sepa_files
+from billing.services import payout_holds, payouts, sepa_files
+from billing.services.refunds import refund_booking
 from common.files import StorageAway
 from tests.earning import EARNED, IBAN, make_due, make_iban, make_payout
 from tests.people import DAY, make_listing, make_machine
@@ -68,6 +72,31 @@ def test_all_that_wait_go_in_one_file_whose_sums_are_right(
     assert sum(map(Decimal, said(data, "p:InstdAmt"))) == total > EARNED
     assert {payout.sepa_file for payout in Payout.objects.all()} == {file}
     assert {payout.status for payout in Payout.objects.all()} == {PayoutStatus.SENT}
+
+
+def test_what_is_held_or_not_owed_any_more_is_left_out(
+    listing, other_listing, buyer, provider, other_provider, administrator, client, now
+):
+    held = make_payout(listing, buyer, now=now)
+    booking = held.lines.get().booking
+    hold = payout_holds.place_hold(booking=booking, amount=None, reason="Looked into.", by=None, now=now)
+    with pytest.raises(PaymentError, match="Looked into"):
+        made(administrator, now)
+
+    fine = make_payout(other_listing, buyer, now=now)
+    client.force_login(administrator)
+    page = client.post(reverse("admin:billing_sepafile_add"), {"execute_on": timezone.now().date()}, follow=True)
+    assert f"Not in the file: {held.reference}: Booking {booking.reference} is held. Looked into." in page.text
+    assert list(SepaFile.objects.get().payouts.all()) == [fine]
+
+    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, now=now)
+    with transaction.atomic():
+        refund_booking(booking=booking, amount=Decimal(4), reason="goodwill", by=None, now=now)
+    with pytest.raises(PaymentError, match="not owed any more"):
+        made(administrator, now)
+    make_due(listing, buyer, now=now, days=2)
+    payouts.schedule_payouts(now=now)
+    assert made(administrator, now)[0].total == EARNED + EARNED - Decimal("3.03")
 
 
 def test_names_are_written_as_banks_take_them(listing, buyer, provider, administrator, now):

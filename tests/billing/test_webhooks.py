@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import OutgoingMail
 from billing import tasks
 from billing.models import Payment, PaymentStatus, Refund, WebhookEvent
-from billing.services import payments
+from billing.services import payments, webhooks
 from tests.people import HOUR
 from tests.racing import until
 from tests.stripe_standin import DECLINED_WHEN_CHARGED, NEEDS_AUTHENTICATION, Told, pay_by_card, signature
@@ -157,3 +157,22 @@ def test_a_webhook_that_comes_while_the_processor_is_away_is_tried_again(stripe,
     assert tasks.process_webhooks() == 1
     held.refresh_from_db()
     assert held.is_confirmed
+
+
+def test_an_event_with_which_we_fail_keeps_no_other_waiting(db, now, monkeypatch, caplog):
+    def fault(event, *, now):
+        raise ZeroDivisionError("A fault of ours.")
+
+    monkeypatch.setattr(webhooks, "HANDLERS", ((("broken.",), fault),))
+    for minutes, type in ((2, "broken.event"), (1, "another.event")):
+        event = {"id": f"evt_{minutes}", "type": type, "data": {"object": {}}}
+        webhooks.store_event(event, now=now - timedelta(minutes=minutes))
+    assert webhooks.process_due_events(now=now) == 1
+
+    broken = WebhookEvent.objects.get(processed_at=None)
+    assert (broken.type, broken.error) == ("broken.event", "ZeroDivisionError: A fault of ours.")
+    assert broken.next_attempt_at == now + webhooks.FIRST_PAUSE
+    assert "evt_2" in caplog.text
+    webhooks.process_due_events(now=broken.next_attempt_at)
+    broken.refresh_from_db()
+    assert broken.next_attempt_at == now + 3 * webhooks.FIRST_PAUSE, "the pause grows"

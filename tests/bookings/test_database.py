@@ -242,10 +242,10 @@ def test_a_payment_that_makes_no_sense_is_refused(paid, change, rule):
         run(f"UPDATE payments SET {change}")
 
 
-def test_a_second_open_payment_for_a_booking_is_refused(paid):
+def test_a_second_open_payment_of_a_charge_is_refused(paid):
     payment = paid.payments.get()
     copy("payments", "payment_id", payment.pk, payment_status="incomplete", stripe_payment_intent=None)
-    with refused("payments_one_open_a_booking"):
+    with refused("payments_one_open_a_charge"):
         copy("payments", "payment_id", payment.pk, payment_status="incomplete", stripe_payment_intent=None)
 
 

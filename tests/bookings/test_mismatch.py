@@ -10,8 +10,9 @@ from billing.models import Refund, RefundReason
 from bookings import tasks
 from bookings.errors import BookingError, NotYours
 from bookings.lifecycle import BookingStatus
+from bookings.lost_time import lost_time
 from bookings.models import Booking
-from bookings.services import leave, run
+from bookings.services import end_early, leave, run
 from machines.models import Work, WorkKind
 from machines.services.passports import take_inventory
 from tests.handing_over import (
@@ -153,6 +154,32 @@ def test_who_leaves_before_having_been_let_in_is_refunded_once(agent, listing, b
     assert run.end_booking(booking_id=booking.pk, now=booking.end)
     assert Refund.objects.get().amount == booking.price_total
     assert not OutgoingMail.objects.filter(key__startswith="booking-undelivered").exists()
+
+
+def test_who_leaves_after_a_late_hand_over_has_no_more_made_up_than_before(begun, agent, buyer):
+    late = begun.start + 10 * MINUTE
+    hand_over(agent, now=late, inventory=without_a_gpu())
+    begun.refresh_from_db()
+    assert begun.made_up == 10 * MINUTE
+    leave.leave_mismatched(booking_id=begun.pk, by=buyer, now=late + 20 * MINUTE)
+    begun.refresh_from_db()
+    assert begun.end == begun.start + 30 * MINUTE
+    assert begun.made_up == 10 * MINUTE
+    assert begun.booked_duration == 4 * HOUR, "what the price is for"
+    assert lost_time(begun, now=begun.end).amount == begun.price_total
+
+
+def test_who_has_ended_it_before_gets_back_what_is_left(mismatched, buyer):
+    now = mismatched.start + 30 * MINUTE
+    Booking.objects.filter(pk=mismatched.pk).update(refund_steps=[[0, "0.5"]])
+    end_early.end_early(booking_id=mismatched.pk, by=buyer, now=now, at=now + 5 * MINUTE)
+    leave.leave_mismatched(booking_id=mismatched.pk, by=buyer, now=now + MINUTE)
+    mismatched.refresh_from_db()
+    assert mismatched.unused_amount > 0
+    assert mismatched.lost_amount == mismatched.price_total - mismatched.unused_amount
+    refunded = [refund.amount for refund in Refund.objects.order_by("pk")]
+    assert refunded == [mismatched.unused_amount, mismatched.lost_amount]
+    assert mismatched.booked_duration == 4 * HOUR
 
 
 def test_who_leaves_in_the_last_minute_does_not_make_it_longer(mismatched, buyer):

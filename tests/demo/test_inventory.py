@@ -203,7 +203,7 @@ def test_the_sign_ins_are_those_that_are_announced():
 
 
 def test_both_demo_providers_have_verified_machines_and_others():
-    for email, active, paused in ((people.PROVIDER, 9 + 1, 1), (people.PROVIDER2, 5, 1)):
+    for email, active, paused in ((people.PROVIDER, 9 + 3, 1), (people.PROVIDER2, 5 + 2, 1)):
         statuses = Counter(Listing.objects.filter(machine__provider__email=email).values_list("status", flat=True))
         assert statuses == {"active": active, "paused": paused}
 

@@ -1,11 +1,12 @@
 """The demonstration's money: proved as a deployment's is, and with something of everything to look at."""
 
 from datetime import timedelta
-from itertools import pairwise
+from itertools import chain, pairwise
 
 import pytest
 from django.core.management import call_command
 
+from billing.gateway.listing import Lists
 from billing.models import Invoice, Payment, Payout, PayoutStatus, SavedCard, SepaFile, Series
 from billing.services import check, invoice_checks
 from billing.services.invoices import document_of
@@ -19,7 +20,14 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo")]
 
 def test_the_processor_and_the_rows_agree(demo):
     run = reconcile(now=demo.now + timedelta(hours=1))
-    assert (run.error, [row.what for row in run.differences.all()]) == ("", [])
+    lists = Lists(None)
+    made = {thing.id: thing.created for thing in chain(lists.intents(), lists.refunds())}
+    began = demo.now.replace(microsecond=0)
+    # What the stand-in holds from tests before the demonstration was loaded is unknown here.
+    found = [
+        row for row in run.differences.all() if not (row.kind.endswith("_missing_here") and made[row.theirs] < began)
+    ]
+    assert (run.error, [row.what for row in found]) == ("", [])
     assert run.compared["PaymentIntent"] >= Payment.objects.paid().count()
 
 

@@ -118,7 +118,7 @@ class Site:
             parsed = message_from_bytes(path.read_bytes(), policy=policy.default)
             if parsed["To"] == to:
                 text = parsed.get_body(("plain",))
-                found.append(Mail(to, parsed["Subject"], text.get_content() if text else "", path))
+                found.append(Mail(to, parsed["Subject"].strip(), text.get_content() if text else "", path))
         return found
 
     def mail(self, to: str, subject: str) -> Mail:

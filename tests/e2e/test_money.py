@@ -384,7 +384,7 @@ def test_a_provider_is_paid_by_a_file_for_the_bank(site: Site, browse: Opens, tm
     administrator.get_by_role("button", name="Make the file").click()
     expect(administrator.locator(".messagelist")).to_contain_text("is made.")
     with administrator.expect_download() as download:
-        administrator.get_by_role("link", name="Download").click()
+        administrator.get_by_role("link", name=re.compile(r"\.xml$")).click()
     xml = etree.parse(download.value.path())
     amounts = xml.xpath(
         "//*[local-name()='CdtTrfTxInf'][.//*[local-name()='IBAN']=$iban]//*[local-name()='InstdAmt']", iban=IBAN

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from accounts.tax import TaxKind
 from billing.models import (
@@ -22,7 +22,7 @@ from billing.models import (
     Series,
     WebhookEvent,
 )
-from billing.services import check, reconcile
+from billing.services import check, invoice_checks, reconcile
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, BookingEvent, Charge, ChargeStatus
 from machines.models import Outage
@@ -35,6 +35,7 @@ MINUTE = timedelta(minutes=1)
 def faults(world: World) -> Iterator[str]:
     """Everything that is not as it should be, in words."""
     yield from (f"the ledger: {problem}" for problem in check.problems())
+    yield from (f"documents: {finding}" for finding in invoice_checks.findings())
     run = reconcile.reconcile(now=world.now)
     yield from (f"reconciliation: {difference.what}" for difference in run.differences.all())
     if run.error:
@@ -56,6 +57,8 @@ def _open_ends() -> Iterator[str]:
         yield f"refund {refund.pk} was never made: {refund.failure}"
     for payout in Payout.objects.filter(status__in=[PayoutStatus.SCHEDULED, PayoutStatus.SENT]):
         yield f"payout {payout.pk} is {payout.status}: {payout.failure}"
+    for chargeback in Chargeback.objects.undecided():
+        yield f"chargeback {chargeback.pk} was never decided"
     for booking in Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.ACTIVE]):
         yield f"booking {booking.reference} is {booking.status} for ever"
     for event in WebhookEvent.objects.filter(processed_at=None):
@@ -175,9 +178,14 @@ def _providers(payment: Payment, kept: Decimal) -> Decimal:
     return net - (net * Decimal("0.10")).quantize(unit, rounding=ROUND_HALF_EVEN)
 
 
+def _corrects(invoice: Invoice) -> Q:
+    """Its credit notes, and what was invoiced again of them."""
+    return Q(corrects=invoice) | Q(corrects__corrects=invoice)
+
+
 def _documents(booking: Booking, kept: dict) -> Iterator[str]:
-    for invoice in booking.invoices.filter(series=Series.INVOICE):
-        credited = sum((note.gross for note in invoice.corrections.all()), ZERO)
+    for invoice in booking.invoices.filter(series=Series.INVOICE, corrects=None):
+        credited = -sum((row.signed_gross for row in Invoice.objects.filter(_corrects(invoice))), ZERO)
         if invoice.gross - credited != max(kept[invoice.payment_id], ZERO):
             yield f"{invoice.number} less its credit notes is {invoice.gross - credited}, kept is {kept[invoice.payment_id]}"
     for payment in booking.payments.filter(status=PaymentStatus.PAID):
