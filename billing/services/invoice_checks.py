@@ -95,11 +95,10 @@ def _corrections() -> Iterator[str]:
 
 def _invoiced_again() -> defaultdict[Any, dict[str, Decimal]]:
     """What corrects the credit notes of an invoice, by the invoice."""
-    sums = {f"{name}_again": Sum(name) for name in ("net", "tax", "gross")}
-    rows = Invoice.objects.filter(corrects__corrects__isnull=False).order_by().values("corrects__corrects")
+    rows = Invoice.objects.filter(corrects__corrects__isnull=False).order_by().values_list("corrects__corrects")
     again: defaultdict[Any, dict[str, Decimal]] = defaultdict(lambda: {"net": ZERO, "tax": ZERO, "gross": ZERO})
-    for row in rows.annotate(**sums):
-        again[row["corrects__corrects"]] = {name: row[f"{name}_again"] for name in ("net", "tax", "gross")}
+    for pk, net, tax, gross in rows.annotate(Sum("net"), Sum("tax"), Sum("gross")):
+        again[pk] = {"net": net, "tax": tax, "gross": gross}
     return again
 
 

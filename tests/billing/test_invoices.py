@@ -12,7 +12,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from accounts.models import OutgoingMail
+from accounts.models import BillingDetails, OutgoingMail
 from billing.documents.facts import DocumentLine, InvoiceDocument, Party
 from billing.documents.figures import check
 from billing.documents.pdf import invoice_pdf
@@ -341,6 +341,8 @@ def test_credit_notes_never_exceed_their_invoice(buyer, now, units, currency, ta
     """Through what is refunded of a plan: each step credits the difference, whatever the steps."""
     kind, rate = tax[0], Decimal(tax[1])
     amount = units * minor_unit(currency)
+    if not BillingDetails.objects.filter(user=buyer).exists():
+        make_billing_details(buyer, **AUSTRIAN)
     with transaction.atomic():
         plan, _ = Subscription.objects.get_or_create(user=buyer)
         paid = SubscriptionPayment.objects.create(

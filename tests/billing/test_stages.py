@@ -403,9 +403,9 @@ def test_stages_that_wait_keep_no_other_from_its_turn(processor, long, listing, 
     processor.bank_changes_its_mind(SavedCard.objects.get().stripe_payment_method, charging="insufficient_funds")
     stages.charge_due_stages(now=due(long))
     processor.bank_changes_its_mind(SavedCard.objects.get().stripe_payment_method, charging="")
-    other = make_long(
-        processor, make_listing(make_machine(listing.machine.provider, name="other")), buyer, start=long.start + HOUR
-    )
+    machine = make_machine(listing.machine.provider, name="other")
+    rates = {"price_hour": 1, "price_day": None, "price_week": None, "max_hours": 24 * 90}
+    other = make_long(processor, make_listing(machine, **rates), buyer, start=long.start + HOUR)
 
     stages.charge_due_stages(now=due(other), limit=1)
 

@@ -244,9 +244,10 @@ def test_a_payment_that_makes_no_sense_is_refused(paid, change, rule):
 
 def test_a_second_open_payment_of_a_charge_is_refused(paid):
     payment = paid.payments.get()
-    copy("payments", "payment_id", payment.pk, payment_status="incomplete", stripe_payment_intent=None)
+    another = {"payment_status": "incomplete", "stripe_payment_intent": None, "invoice_number": None}
+    copy("payments", "payment_id", payment.pk, **another)
     with refused("payments_one_open_a_charge"):
-        copy("payments", "payment_id", payment.pk, payment_status="incomplete", stripe_payment_intent=None)
+        copy("payments", "payment_id", payment.pk, **another)
 
 
 def test_one_intent_of_the_processor_is_one_payment(paid):

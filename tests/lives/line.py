@@ -20,6 +20,8 @@ class Line:
 
     def __init__(self, processor: Processor, rng: random.Random, *, rate: float) -> None:
         self.processor, self.rng, self.rate = processor, rng, rate
+        #: The share of events that never come.
+        self.losing = 0.15
         self.faults: dict[str, int] = {}
         self._told = 0
         self._under_way: list[tuple[datetime, int, int]] = []
@@ -47,7 +49,7 @@ class Line:
     def carry(self, now: datetime) -> None:
         """Take what the processor has told since: some of it is lost, some comes twice, all of it when it likes."""
         for place in range(self._told, len(self.processor.events)):
-            if self.rate and self.rng.random() < 0.15:
+            if self.rate and self.rng.random() < self.losing:
                 self._count("event lost")
                 continue
             for _ in range(self.rng.choice((1, 1, 1, 2, 3))):
