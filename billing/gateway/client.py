@@ -62,7 +62,9 @@ def translated() -> Iterator[None]:
         raise ProcessorAway from error
     except stripe.StripeError as error:
         # Our key is wrong, or may not do this: it says nothing about what was asked, and may be right again soon.
-        if error.http_status == 401 or (error.http_status == 403 and error.code != ACCOUNT_GONE):
+        # The library leaves the code of a 403 in the answer's body.
+        code = error.code or getattr(error.error, "code", None) or ""
+        if error.http_status == 401 or (error.http_status == 403 and code != ACCOUNT_GONE):
             log.critical("the payment processor does not take our key: %s", error)
             raise ProcessorAway from error
         # 409: another request with the same key is under way; what it does is not known yet.
@@ -71,7 +73,7 @@ def translated() -> Iterator[None]:
             raise ProcessorAway from error
         log.error("the payment processor refused: %s", error)
         refused = ProcessorRefused("The payment processor refused this. We have been told and look into it.")
-        refused.code, refused.status = error.code or "", error.http_status
+        refused.code, refused.status = code, error.http_status
         refused.param = getattr(error, "param", None) or ""
         raise refused from error
 

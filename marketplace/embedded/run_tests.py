@@ -17,8 +17,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("marketplace", "billing", "bookings", "machines", "accounts", "common", "agent")
 
 BROWSER_TESTS = "tests/e2e"
-#: Hundreds of bookings on random paths: a long test by itself.
-RANDOM_LIVES = "tests/lives"
+#: Among them hundreds of bookings on random paths: about as long as all that is left.
+TESTS_OF_MONEY = ("tests/billing", "tests/lives")
 #: What the agent measures with, and what a buyer may leave behind.
 AGENTS_TOOLS = ("curl", "sysbench", "fio", "iperf3", "cron", "at")
 
@@ -114,13 +114,18 @@ def _run_tests(pytest: list[str], env: dict[str, str], logs: Path) -> dict[str, 
 
     Their output comes last.
     """
-    database = urlsplit(env["DATABASE_URL"])._replace(path="/lives").geturl()  # its own, beside the others'
+    # A database and a cache of its own for whoever runs beside the others.
+    own = {
+        "DATABASE_URL": urlsplit(env["DATABASE_URL"])._replace(path="/money").geturl(),
+        "REDIS_URL": urlsplit(env["REDIS_URL"])._replace(path="/1").geturl(),
+    }
     beside = [
         _Beside("browser tests", [*pytest, BROWSER_TESTS], env, logs / "browser-tests.log"),
-        _Beside("random lives", [*pytest, RANDOM_LIVES], env | {"DATABASE_URL": database}, logs / "lives.log"),
+        _Beside("tests of money", [*pytest, *TESTS_OF_MONEY], env | own, logs / "tests-of-money.log"),
     ]
+    ignored = [word for folder in (BROWSER_TESTS, *TESTS_OF_MONEY) for word in ("--ignore", folder)]
     try:
-        status = _run("tests", [*pytest, "--ignore", BROWSER_TESTS, "--ignore", RANDOM_LIVES], env)
+        status = _run("tests", [*pytest, *ignored], env)
         return {"tests": status, **{one.name: one.end() for one in beside}}
     except KeyboardInterrupt as interruption:
         for one in beside:
