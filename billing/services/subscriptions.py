@@ -22,9 +22,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from accounts.models import Notification, User
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.models import User
 from accounts.tax import details_of, treatment_of
 from billing import gateway
 from billing.errors import CardDeclined, PaymentError, ProcessorAway, ProcessorRefused
@@ -33,9 +31,8 @@ from billing.gateway import subscriptions as processor
 from billing.gateway.subscriptions import PlanPrice, RemoteInvoice, RemoteSubscription
 from billing.models import IN_FORCE, SavedCard, Subscription, SubscriptionPayment, SubscriptionStatus, Tier
 from billing.plans import RANK
-from billing.services import invoices, plan_prices, postings
+from billing.services import invoices, plan_news, plan_prices, postings
 from billing.services.cards import customer_of
-from common.formats import day, money
 from common.ids import uuid7
 from common.leases import Clock
 from common.money import Currency, from_minor
@@ -56,8 +53,6 @@ AFTER_THE_END = timedelta(days=180)
 LOOKING_BACK = timedelta(days=60)
 
 UNDER_WAY = "A change of your plan is under way already. Wait a moment, then look at this page again."
-PLAN_PAGE = "/billing/plan/"
-PAY_PAGE = "/billing/plan/pay/"
 
 
 class _Overtaken(Exception):
@@ -620,7 +615,8 @@ def _write_down(seen: Subscription, told: _Told, *, now: datetime, answered: UUI
     for invoice, tier in reversed(told.paid):
         _record(row, invoice, tier, now=now)
     _record_given_back(row, told, now=now)
-    _tell(row, before, told, now=now)
+    if told.remote is not None:
+        plan_news.tell(row, before, told.remote, told.invoice, now=now)
     return row
 
 
@@ -761,91 +757,3 @@ def _follow_tax(row: Subscription, told: _Told, *, now: datetime) -> None:
         locked.billing_details = locked.billing_details | _billing_of(row.user)
         locked.save(update_fields=["billing_details", "updated_at"])
         row.billing_details, row.updated_at = locked.billing_details, locked.updated_at
-
-
-# What people are told ----------------------------------------------------------------------------------
-
-
-def _tell(row: Subscription, before: Subscription, told: _Told, *, now: datetime) -> None:
-    remote = told.remote
-    if remote is None:
-        return
-    same = before.stripe_subscription_id == remote.id
-    with written_for(row.user):
-        if row.status == SubscriptionStatus.PAST_DUE and told.invoice is not None:
-            _tell_overdue(row, told.invoice, now=now)
-        elif row.status == SubscriptionStatus.ACTIVE and (
-            not same or before.tier != row.tier or not before.is_in_force
-        ):
-            _tell_begun(row, now=now)
-        elif row.status == SubscriptionStatus.ACTIVE and before.status == SubscriptionStatus.PAST_DUE:
-            notify(
-                user=row.user,
-                key=f"plan-paid:{remote.latest_invoice}",
-                title=f"Your plan {row.get_tier_display()} is paid.",
-                text="Nothing is overdue any more.",
-                link=PLAN_PAGE,
-                tone=Notification.Tone.GOOD,
-                now=now,
-            )
-        elif same and before.is_in_force and not row.is_in_force:
-            _tell_ended(row, before, remote, now=now)
-
-
-def _tell_overdue(row: Subscription, invoice: RemoteInvoice, *, now: datetime) -> None:
-    amount = money(invoice.remaining, invoice.currency)
-    if row.needs_authentication:
-        why = "Your bank wants you to confirm it yourself."
-    else:
-        why = f"The bank said: {row.failure}" if row.failure else "The bank did not say why."
-    again = f" It is tried again on {day(invoice.next_attempt, now=now)}." if invoice.next_attempt else ""
-    title = f"A payment for your plan {row.get_tier_display()} did not succeed."
-    text = f"{amount} could not be charged. {why}{again}"
-    key = f"plan-overdue:{invoice.id}"
-    notify(user=row.user, key=key, title=title, text=text, link=PAY_PAGE, tone=Notification.Tone.BAD, now=now)
-    write_mail(
-        user=row.user,
-        key=key,
-        subject=title.rstrip("."),
-        paragraphs=[
-            text,
-            "Your plan goes on for now. Pay with another card, or confirm the payment, to keep it.",
-            "If it stays unpaid, the plan ends and you are on the free one. Bookings of servers are not touched by this.",
-        ],
-        action=("Pay for your plan", PAY_PAGE),
-    )
-
-
-def _tell_begun(row: Subscription, *, now: datetime) -> None:
-    name, price = row.get_tier_display(), money(row.monthly_price, row.currency)
-    key = f"plan:{row.stripe_subscription_id}:{row.tier}:{row.current_period_start:%Y%m%d}"
-    until = day(row.current_period_end, now=now)
-    text = f"{price} a month. The next payment is on {until}, unless you cancel before."
-    notify(
-        user=row.user,
-        key=key,
-        title=f"Your plan is {name}.",
-        text=text,
-        link=PLAN_PAGE,
-        tone=Notification.Tone.GOOD,
-        now=now,
-    )
-    write_mail(
-        user=row.user,
-        key=key,
-        subject=f"Your plan: {name}",
-        paragraphs=[f"Your plan is {name} now: {text}", "It can be changed or canceled at any time."],
-        action=("Your plan", PLAN_PAGE),
-    )
-
-
-def _tell_ended(row: Subscription, before: Subscription, remote: RemoteSubscription, *, now: datetime) -> None:
-    name = before.get_tier_display()
-    asked_for = before.next_tier == Tier.FREE or remote.cancels_at_period_end
-    why = "You asked for that." if asked_for else "Its last payment could not be charged."
-    key, title = f"plan-ended:{remote.id}:{row.status}", f"Your plan {name} has ended."
-    text = f"{why} You are on the free plan now, and nothing more is charged."
-    notify(user=row.user, key=key, title=title, text=text, link=PLAN_PAGE, tone=Notification.Tone.WARN, now=now)
-    write_mail(
-        user=row.user, key=key, subject=title.rstrip("."), paragraphs=[text], action=("See the plans", PLAN_PAGE)
-    )
