@@ -17,8 +17,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("marketplace", "billing", "bookings", "machines", "accounts", "common", "agent")
 
 BROWSER_TESTS = "tests/e2e"
-#: Among them hundreds of bookings on random paths: about as long as all that is left.
-TESTS_OF_MONEY = ("tests/billing", "tests/lives")
+#: What runs beside the rest: much of it waits, for bookings, for agents, for servers to start.
+BESIDE = {
+    "tests of money": ("tests/billing", "tests/lives"),
+    "tests of agents": ("tests/agent", "tests/machines", "tests/platform"),
+}
 #: What the agent measures with, and what a buyer may leave behind.
 AGENTS_TOOLS = ("curl", "sysbench", "fio", "iperf3", "cron", "at")
 
@@ -114,16 +117,16 @@ def _run_tests(pytest: list[str], env: dict[str, str], logs: Path) -> dict[str, 
 
     Their output comes last.
     """
-    # A database and a cache of its own for whoever runs beside the others.
-    own = {
-        "DATABASE_URL": urlsplit(env["DATABASE_URL"])._replace(path="/money").geturl(),
-        "REDIS_URL": urlsplit(env["REDIS_URL"])._replace(path="/1").geturl(),
-    }
-    beside = [
-        _Beside("browser tests", [*pytest, BROWSER_TESTS], env, logs / "browser-tests.log"),
-        _Beside("tests of money", [*pytest, *TESTS_OF_MONEY], env | own, logs / "tests-of-money.log"),
-    ]
-    ignored = [word for folder in (BROWSER_TESTS, *TESTS_OF_MONEY) for word in ("--ignore", folder)]
+    beside = [_Beside("browser tests", [*pytest, BROWSER_TESTS], env, logs / "browser-tests.log")]
+    for number, (name, folders) in enumerate(BESIDE.items(), start=1):
+        # A database and a cache of its own: others empty theirs meanwhile.
+        own = {
+            "DATABASE_URL": urlsplit(env["DATABASE_URL"])._replace(path=f"/beside_{number}").geturl(),
+            "REDIS_URL": urlsplit(env["REDIS_URL"])._replace(path=f"/{number}").geturl(),
+        }
+        beside.append(_Beside(name, [*pytest, *folders], env | own, logs / f"{name.replace(' ', '-')}.log"))
+    elsewhere = [BROWSER_TESTS, *(folder for folders in BESIDE.values() for folder in folders)]
+    ignored = [word for folder in elsewhere for word in ("--ignore", folder)]
     try:
         status = _run("tests", [*pytest, *ignored], env)
         return {"tests": status, **{one.name: one.end() for one in beside}}
