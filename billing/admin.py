@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -16,10 +17,10 @@ from billing import admin_payouts as admin_payouts
 from billing import admin_subscriptions as admin_subscriptions
 from billing.models import Chargeback, LedgerTransaction, Payment, Refund, SavedCard, StripeCustomer, WebhookEvent
 from billing.services.payments import synchronise
-from billing.services.refunds import ask_again
+from billing.services.refunds import BY_A_PERSON, ask_again, give_back
 from billing.services.webhooks import replay_event
 from common import formats
-from common.administration import ShownAdmin, ShownInline, for_each, linked, links_to
+from common.administration import MadeHere, ShownAdmin, ShownInline, for_each, linked, links_to
 from common.errors import MarketplaceError
 
 
@@ -95,8 +96,12 @@ class PaymentAdmin(ShownAdmin):
         return format_html('<a href="{}">All of it on one page</a>', reverse("payment_detail", args=[payment.pk]))
 
     @admin.display(description="given back, or on its way")
-    def given_back(self, payment: Payment) -> str:
-        return formats.money(payment.refunded, payment.currency)
+    def given_back(self, payment: Payment) -> SafeString | str:
+        given = formats.money(payment.refunded, payment.currency)
+        if not payment.refundable:
+            return given
+        address = f"{reverse('admin:billing_refund_add')}?payment={payment.pk}"
+        return format_html('{} · <a href="{}">Give a part back…</a>', given, address)
 
     @admin.action(description="Ask the processor", permissions=["operate"])
     def ask_the_processor(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
@@ -106,8 +111,26 @@ class PaymentAdmin(ShownAdmin):
         for_each(self, request, list(queryset), ask, done="asked after at the processor")
 
 
+class GiveBackForm(forms.Form):
+    payment = forms.UUIDField(help_text="Its id, as its page in the administration shows it.")
+    amount = forms.DecimalField(min_value=0, help_text="In the payment's currency, tax included.")
+    reason = forms.ChoiceField(choices=[(reason.value, reason.label) for reason in BY_A_PERSON])
+    why = forms.CharField(
+        max_length=300, help_text="The buyer and the provider read it.", widget=forms.Textarea(attrs={"rows": 3})
+    )
+
+    def clean_payment(self) -> Payment:
+        payment = Payment.objects.select_related("booking", "provider").filter(pk=self.cleaned_data["payment"]).first()
+        if payment is None:
+            raise forms.ValidationError("There is no such payment.")
+        return payment
+
+
 @admin.register(Refund)
-class RefundAdmin(ShownAdmin):
+class RefundAdmin(MadeHere):
+    enter_title = "Give a part of a payment back"
+    enter_button = "Give it back"
+    enter_form = GiveBackForm
     list_display = [
         "requested_at",
         "money",
@@ -129,6 +152,7 @@ class RefundAdmin(ShownAdmin):
         "money",
         "status",
         "reason",
+        "note",
         "payment_link",
         "booking_link",
         "requester_link",
@@ -143,6 +167,9 @@ class RefundAdmin(ShownAdmin):
     payment_link = linked("payment")
     booking_link = linked("payment__booking")
     requester_link = linked("requested_by")
+
+    def make(self, request: HttpRequest, cleaned: dict[str, Any]) -> Refund:
+        return give_back(by=request.user, now=timezone.now(), **cleaned)  # type: ignore[arg-type]
 
     @admin.action(description="Ask again for those that failed", permissions=["operate"])
     def ask_again(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:

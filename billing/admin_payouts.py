@@ -11,7 +11,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
@@ -24,7 +23,7 @@ from billing.services.payouts import mark_failed, mark_received, retry_payout, s
 from billing.services.sepa_files import LONGEST_AHEAD, content_of, left_out, make_sepa_file
 from bookings.models import Booking
 from common import formats
-from common.administration import ShownAdmin, ShownInline, decide, for_each, link_to, linked, links_to
+from common.administration import MadeHere, ShownAdmin, ShownInline, decide, for_each, link_to, linked, links_to
 from common.errors import MarketplaceError
 
 
@@ -171,54 +170,6 @@ class PayoutAccountAdmin(ShownAdmin):
             synchronise_account(stripe_account=account.stripe_account or "", now=timezone.now())
 
         for_each(self, request, list(queryset.exclude(stripe_account=None)), ask, done="asked after at Stripe")
-
-
-class MadeHere(ShownAdmin):
-    """Rows that a service makes of a form, on the page where others are added."""
-
-    enter_title: str
-    enter_button: str
-    enter_form: type[forms.Form]
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.add_{self.opts.model_name}")
-
-    def make(self, request: HttpRequest, cleaned: dict[str, Any]) -> Any:
-        """
-        Raises:
-            MarketplaceError: it cannot be made like this.
-        """
-        raise NotImplementedError
-
-    def listed(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-        """What the form is about: headings, and rows."""
-        return (), ()
-
-    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = self.enter_form(request.POST or None)
-        if form.is_bound and form.is_valid():
-            try:
-                made = self.make(request, form.cleaned_data)
-            except MarketplaceError as error:
-                form.add_error(error.field if error.field in form.fields else None, error.message)
-            else:
-                self.log_addition(request, made, [{"added": {}}])
-                self.message_user(request, f"{made} is made.", messages.SUCCESS)
-                opts = self.opts
-                return redirect(f"admin:{opts.app_label}_{opts.model_name}_change", made.pk)
-        labels, rows = self.listed()
-        context = {
-            **self.admin_site.each_context(request),
-            "title": self.enter_title,
-            "button": self.enter_button,
-            "opts": self.opts,
-            "form": form,
-            "labels": labels,
-            "rows": rows,
-        }
-        return TemplateResponse(request, "admin/enter.html", context)
 
 
 class ExecuteOnForm(forms.Form):

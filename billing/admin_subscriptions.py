@@ -6,7 +6,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from billing.models import Subscription, SubscriptionPayment
-from billing.services.subscriptions import synchronise_subscription, take_over_refunds
+from billing.services.plan_following import synchronise_subscription
+from billing.services.plan_payments import take_over_refunds
 from common import formats
 from common.administration import ShownAdmin, ShownInline, for_each, linked
 

@@ -54,9 +54,10 @@ class PayForm(forms.Form):
             raise forms.ValidationError(NOT_FINISHED)
         return cleaned
 
-    @property
-    def references(self) -> dict[str, str]:
-        return {name: self.cleaned_data[name] for name in ("purchase_order", "cost_centre") if name in self.data}
+    def references_other_than(self, booking: Booking) -> dict[str, str]:
+        """What the invoice is to say, where that differs from what the booking says already."""
+        typed = {name: self.cleaned_data[name] for name in ("purchase_order", "cost_centre") if name in self.data}
+        return {name: value for name, value in typed.items() if value != getattr(booking, name)}
 
     def means(self, *, must_keep: bool) -> dict[str, Any]:
         """As :func:`billing.services.cards.means` takes it."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from billing.models import Payment, Payout, PayoutMethod, PayoutStatus, RefundStatus
+from billing.models import Payment, Payout, PayoutMethod, PayoutStatus, Refund, RefundStatus
 from bookings.timeline import Step
 from common.formats import money
 
@@ -31,13 +31,17 @@ def _of_refunds(payment: Payment) -> Iterator[tuple[datetime, Step]]:
         amount = money(refund.amount, refund.currency)
         yield (
             refund.requested_at,
-            Step(f"{amount} to be given back", "done", refund.requested_at, refund.get_reason_display()),
+            Step(f"{amount} to be given back", "done", refund.requested_at, _why(refund)),
         )
         if refund.made_at is not None:
             yield refund.made_at, Step(f"{amount} given back", "done", refund.made_at, "Banks take up to ten days.")
         if refund.status == RefundStatus.FAILED:
             at = refund.made_at or refund.next_attempt_at
             yield at, Step(f"{amount} could not be given back", "bad", at, "We see to it.")
+
+
+def _why(refund: Refund) -> str:
+    return f"{refund.get_reason_display()}: {refund.note}" if refund.note else refund.get_reason_display()
 
 
 def _of_chargebacks(payment: Payment) -> Iterator[tuple[datetime, Step]]:

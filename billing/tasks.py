@@ -9,11 +9,11 @@ from billing.services import (
     catching_up,
     payments,
     payouts,
+    plan_following,
     printing,
     refunds,
     stages,
     statements,
-    subscriptions,
     webhooks,
 )
 from billing.services import reconcile as reconciliation
@@ -102,7 +102,7 @@ def ask_after_payouts() -> int:
 @shared_task
 def ask_after_subscriptions() -> int:
     """Sweep: plans that are not settled, or have been quiet."""
-    return subscriptions.ask_after_subscriptions(now=timezone.now())
+    return plan_following.ask_after_subscriptions(now=timezone.now())
 
 
 @shared_task(soft_time_limit=2 * 3600, time_limit=2 * 3600 + 60)

@@ -273,6 +273,7 @@ def ended_early(booking: Booking, ending: Ending) -> None:
     """To both: the buyer has ended it, and what comes back by the terms."""
     back = f"{money(ending.back, ending.currency)} of {money(ending.price, ending.currency)}"
     stages = f"{money(ending.not_charged, ending.currency)} of later stages is not charged any more."
+    alone = f"The time that was used costs {money(ending.used_alone, ending.currency)} by itself."
     for user, comes in ((booking.buyer, "comes back to you"), (booking.machine.provider, "goes back to the buyer")):
         with written_for(user):
             _tell(
@@ -283,6 +284,7 @@ def ended_early(booking: Booking, ending: Ending) -> None:
                 f"The booking {booking.reference} ends at {when_both(booking.end)}, as its buyer wishes. The machine is "
                 "erased then, as after every booking.",
                 f"{back} {comes}. {ending.because}",
+                f"{alone} No less is kept." if ending.held_back else "",
                 stages if ending.not_charged else "",
             )
 

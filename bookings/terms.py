@@ -11,6 +11,7 @@ from bookings.availability import MINUTE, whole_minute
 from bookings.lost_time import lacked_a_key
 from bookings.models import Booking, Charge
 from common.money import rounded
+from machines import pricing
 
 RESOLUTION = timedelta.resolution
 
@@ -133,19 +134,30 @@ class Ending:
     """What ending a booking at ``end`` gives back, line by line. Amounts in ``currency``.
 
     ``back`` and ``kept`` add up to ``price``, which is what has been paid; ``not_charged`` are later stages that are
-    not charged any more.
+    not charged any more. ``used_alone`` is what the time until then costs by itself, at the rates of the booking: no
+    less is kept, so less may come back than the lines say.
     """
 
     end: datetime
     lines: tuple[Unused, ...]
     price: Decimal
     not_charged: Decimal
+    used_alone: Decimal
     currency: str
     because: str
 
     @property
-    def back(self) -> Decimal:
+    def by_terms(self) -> Decimal:
         return sum((line.back for line in self.lines), Decimal(0))
+
+    @property
+    def back(self) -> Decimal:
+        return min(self.by_terms, max(self.price - self.used_alone, Decimal(0)))
+
+    @property
+    def held_back(self) -> Decimal:
+        """What comes back less than the terms say, because a shorter booking is dearer by the hour."""
+        return self.by_terms - self.back
 
     @property
     def kept(self) -> Decimal:
@@ -170,6 +182,8 @@ def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = 
     counts as if it began then. So the minutes that lie at least as far ahead of the new end as a step of the terms says
     get that step's share of what was paid for them. Rounded once a line, and never more than was paid.
 
+    The time that was used never costs less than if it had been booked by itself: else who wants a day books a month.
+
     Args:
         at: the new end; if not given, the next whole minute.
     """
@@ -177,16 +191,27 @@ def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = 
     charges = list(booking.charges.kept())
     price = booking.paid_total
     open_stages = sum((charge.amount for charge in charges if charge.is_open and charge.is_stage), Decimal(0))
+    alone = Decimal(0)
     if was_never_let_in(booking, now=now):
         lines: tuple[Unused, ...] = (Unused(booking.end - end, Decimal(1), price, price),)
         because = "You have not been let in: everything comes back."
     else:
         lines = tuple(_unused(booking, [charge for charge in charges if charge.is_paid], end, price))
         terms = frozen_into(booking)
+        alone = _alone(booking, end)
         because = (
             f"{booking.get_cancellation_terms_display()} terms, as if each unused minute began then: {terms.sentence}"
         )
-    return Ending(end, lines, price, open_stages, booking.currency, because)
+    return Ending(end, lines, price, open_stages, alone, booking.currency, because)
+
+
+def _alone(booking: Booking, end: datetime) -> Decimal:
+    """What the time until ``end`` would have cost, had no more been booked."""
+    rates, used = booking.rates, end - booking.start - booking.made_up
+    if rates is None or used <= timedelta(0):
+        return Decimal(0)
+    listed = pricing.quote(rates, booking.start, booking.start + used).total
+    return booking.treatment.payable(listed, booking.currency)
 
 
 def _unused(booking: Booking, paid: Sequence[Charge], end: datetime, most: Decimal) -> Iterator[Unused]:

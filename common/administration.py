@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html, format_html_join
@@ -115,6 +116,54 @@ class ShownInline(LookOnly, admin.TabularInline):  # type: ignore[type-arg]
 
     extra = 0
     show_change_link = True
+
+
+class MadeHere(ShownAdmin):
+    """Rows that a service makes of a form, on the page where others are added. The address may fill it in."""
+
+    enter_title: str
+    enter_button: str
+    enter_form: type[forms.Form]
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.add_{self.opts.model_name}")
+
+    def make(self, request: HttpRequest, cleaned: dict[str, Any]) -> Any:
+        """
+        Raises:
+            MarketplaceError: it cannot be made like this.
+        """
+        raise NotImplementedError
+
+    def listed(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        """What the form is about: headings, and rows."""
+        return (), ()
+
+    def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = self.enter_form(request.POST or None, initial=request.GET.dict())
+        if form.is_bound and form.is_valid():
+            try:
+                made = self.make(request, form.cleaned_data)
+            except MarketplaceError as error:
+                form.add_error(error.field if error.field in form.fields else None, error.message)
+            else:
+                self.log_addition(request, made, [{"added": {}}])
+                self.message_user(request, f"{made} is made.", messages.SUCCESS)
+                opts = self.opts
+                return redirect(f"admin:{opts.app_label}_{opts.model_name}_change", made.pk)
+        labels, rows = self.listed()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": self.enter_title,
+            "button": self.enter_button,
+            "opts": self.opts,
+            "form": form,
+            "labels": labels,
+            "rows": rows,
+        }
+        return TemplateResponse(request, "admin/enter.html", context)
 
 
 class ReasonForm(forms.Form):

@@ -28,6 +28,14 @@ class Rates:
     week: Decimal | None
     currency: str
 
+    def frozen(self) -> dict[str, str | None]:
+        """As bookings keep them."""
+        return {
+            "hour": str(self.hour),
+            "day": None if self.day is None else str(self.day),
+            "week": None if self.week is None else str(self.week),
+        }
+
 
 @dataclass(frozen=True)
 class Mix:

@@ -214,11 +214,11 @@ CELERY_BEAT_SCHEDULE = {
         "invoices to print": "billing.tasks.print_invoices",
     }.items()
 }
-# A figure of 30 days changes slowly.
 # What is not in a hurry is asked for only every so many sweeps.
 CELERY_BEAT_SCHEDULE |= {
     name: {"task": task, "schedule": sweeps * SWEEP_SECONDS, "options": {"expires": sweeps * SWEEP_SECONDS}}
     for name, (task, sweeps) in {
+        # A figure of 30 days changes slowly.
         "reliability": ("machines.tasks.follow_reliability", 36),
         "hours of health": ("machines.tasks.roll_up_hours", 120),
         "days of samples": ("machines.tasks.keep_days", 720),

@@ -11,7 +11,8 @@ from django.core.cache import cache
 from accounts.models import User
 from billing.gateway import client
 from billing.models import LedgerEntry, SavedCard, Subscription, SubscriptionPayment, Tier, WebhookEvent
-from billing.services import subscriptions
+from billing.plans import tier_of
+from billing.services import plan_following, subscriptions
 from billing.services.cards import customer_of
 from billing.services.subscription_events import handle_subscription_event
 from tests.stripe_server import cards
@@ -68,7 +69,7 @@ class Shop:
             handle_subscription_event(event, now=self.now)
 
     def sweep(self) -> int:
-        return subscriptions.ask_after_subscriptions(now=self.now)
+        return plan_following.ask_after_subscriptions(now=self.now)
 
     def taken(self, user: User) -> int:
         """What the processor holds of this person's money, in minor units."""
@@ -81,6 +82,15 @@ def shop(processor: Processor, settings: Any, now: datetime, db: None) -> Shop:
     processor.now = now.replace(microsecond=0)
     put_on_sale(settings)
     return Shop(processor, processor.now)
+
+
+def row_of(user: User) -> Subscription:
+    return Subscription.objects.select_related("user").get(user=user)
+
+
+def tier_now(user: User) -> Tier:
+    """The plan that somebody has, read anew."""
+    return tier_of(User.objects.get(pk=user.pk))
 
 
 def booked(kind: str) -> Decimal:

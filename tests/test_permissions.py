@@ -35,6 +35,7 @@ from billing.models import Invoice, Payout, SavedCard
 from billing.services import cards
 from bookings.models import Booking
 from bookings.services.maintenance import announce
+from common.administration import MadeHere
 from machines.models import AccessKind, Listing, Machine, Work
 from tests.agents import erase, make_agent, make_agent_over
 from tests.earning import make_iban
@@ -561,16 +562,19 @@ def test_the_administration_is_for_administrators(client, cast):
 
 
 def test_state_history_and_money_are_not_typed_by_administrators(client, cast):
-    """What services write is looked at there, not added."""
+    """What services write is looked at there, not added. What asks for less than a row is a form of a service's:
+    :class:`common.administration.MadeHere`."""
     client.force_login(cast.administrator)
     shown = {
-        "booking", "bookingevent", "datawipe", "charge", "payment", "refund", "chargeback", "savedcard", "invoice", "payout",
+        "booking", "bookingevent", "datawipe", "charge", "payment", "chargeback", "savedcard", "invoice", "payout",
         "ledgeraccount", "ledgertransaction", "webhookevent", "outgoingmail", "benchmark",
     }  # fmt: skip
     for model in admin.site._registry:
         if model._meta.model_name in shown:
             place = f"admin:{model._meta.app_label}_{model._meta.model_name}_add"
             assert client.get(reverse(place)).status_code == 403, model
+    made = {model._meta.model_name for model, page in admin.site._registry.items() if isinstance(page, MadeHere)}
+    assert made == {"refund", "sepafile", "payouthold"}
 
 
 def test_staff_without_permissions_see_no_rows(client, stranger, listing):

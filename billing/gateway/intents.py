@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import stripe
+from stripe.params import PaymentIntentCreateParams
 
 from billing.errors import ProcessorRefused
-from billing.gateway.client import client, id_of, metadata_of, translated
+from billing.gateway.client import client, metadata_of, translated
 from billing.models import Payment
 from common.money import to_minor
 
@@ -21,25 +22,11 @@ class Intent:
     client_secret: str
     payment_id: str
     error: str
-    error_code: str = ""
-    charge: str = ""
 
 
 def create_intent(payment: Payment, *, customer: str) -> Intent:
     """A PaymentIntent for the payment, not confirmed yet: it takes no money."""
-    with translated():
-        intent = client().v1.payment_intents.create(
-            {
-                "amount": to_minor(payment.amount_total, payment.currency),
-                "currency": payment.currency.lower(),
-                "customer": customer,
-                "payment_method": payment.payment_method,
-                "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]
-                "metadata": {"payment_id": str(payment.pk), "booking_id": str(payment.booking_id)},
-            },
-            {"idempotency_key": f"payment-{payment.pk}"},
-        )
-    return _intent(intent)
+    return _create(_wanted(payment, customer), payment)
 
 
 def charge_off_session(payment: Payment, *, customer: str) -> Intent:
@@ -49,21 +36,23 @@ def charge_off_session(payment: Payment, *, customer: str) -> Intent:
         CardDeclined: the bank said no.
         AuthenticationNeeded: the bank wants to see the buyer.
     """
+    return _create({**_wanted(payment, customer), "confirm": True, "off_session": True}, payment)
+
+
+def _wanted(payment: Payment, customer: str) -> PaymentIntentCreateParams:
+    return {
+        "amount": to_minor(payment.amount_total, payment.currency),
+        "currency": payment.currency.lower(),
+        "customer": customer,
+        "payment_method": payment.payment_method,
+        "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]
+        "metadata": {"payment_id": str(payment.pk), "booking_id": str(payment.booking_id)},
+    }
+
+
+def _create(wanted: PaymentIntentCreateParams, payment: Payment) -> Intent:
     with translated():
-        intent = client().v1.payment_intents.create(
-            {
-                "amount": to_minor(payment.amount_total, payment.currency),
-                "currency": payment.currency.lower(),
-                "customer": customer,
-                "payment_method": payment.payment_method,
-                "payment_method_types": ["card"],  # type: ignore[typeddict-unknown-key]
-                "confirm": True,
-                "off_session": True,
-                "metadata": {"payment_id": str(payment.pk), "booking_id": str(payment.booking_id)},
-            },
-            {"idempotency_key": f"payment-{payment.pk}"},
-        )
-    return _intent(intent)
+        return _intent(client().v1.payment_intents.create(wanted, {"idempotency_key": f"payment-{payment.pk}"}))
 
 
 def find_intent(payment: Payment, *, customer: str) -> Intent | None:
@@ -117,6 +106,4 @@ def _intent(intent: stripe.PaymentIntent) -> Intent:
         client_secret=intent.client_secret or "",
         payment_id=metadata_of(intent).get("payment_id", ""),
         error=(error.message or "The payment failed.") if error else "",
-        error_code=(error.code or "") if error else "",
-        charge=id_of(intent.latest_charge) if intent.latest_charge else "",
     )

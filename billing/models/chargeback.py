@@ -65,9 +65,5 @@ class Chargeback(models.Model):
         return self.state == ChargebackState.LOST
 
     @property
-    def is_undecided(self) -> bool:
-        return self.state in (ChargebackState.INQUIRY, ChargebackState.OPEN)
-
-    @property
     def tone(self) -> str:
         return ChargebackState(self.state).tone

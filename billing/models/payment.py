@@ -37,7 +37,7 @@ class PaymentQuerySet(models.QuerySet["Payment"]):
 
 
 class Payment(models.Model):
-    """One attempt to pay for a booking (logical model 1.6), matched to one PaymentIntent.
+    """One attempt to pay a charge of a booking (logical model 1.6), matched to one PaymentIntent.
 
     Its id makes the idempotency key. Incomplete until the processor says paid or failed; a late failure
     never overwrites a success.

@@ -8,14 +8,15 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 
 from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
 from billing.gateway.listing import Listed, Lists
 from billing.models import Chargeback, Refund, SubscriptionPayment
 from billing.services.chargebacks import STATES, take_dispute_named
 from billing.services.outside import take_refund
+from billing.services.plan_payments import take_over_refunds
 from billing.services.reconcile import REFUNDS
-from billing.services.subscriptions import take_over_refunds
 from common.money import from_minor
 
 log = logging.getLogger(__name__)
@@ -69,15 +70,9 @@ def _take_dispute(thing: Listed, *, now: datetime) -> bool:
 
 def _differing(listed: Iterator[Listed], are: Callable[[list[Listed]], dict[str, bool]]) -> Iterator[Listed]:
     """Those that are not here as they are there, looked up by the hundred."""
-    batch: list[Listed] = []
-    for thing in listed:
-        batch.append(thing)
-        if len(batch) == BATCH:
-            known = are(batch)
-            yield from (one for one in batch if not known.get(one.id))
-            batch = []
-    known = are(batch)
-    yield from (one for one in batch if not known.get(one.id))
+    while batch := list(islice(listed, BATCH)):
+        known = are(batch)
+        yield from (thing for thing in batch if not known.get(thing.id))
 
 
 def _refunds_are(listed: list[Listed]) -> dict[str, bool]:

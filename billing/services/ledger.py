@@ -95,7 +95,10 @@ def balance(kind: str, *, currency: str, owner: User | None = None, **about: Any
     Args:
         about: only entries of these, as ``booking=…`` or ``transaction__payment=…``.
     """
-    entries = LedgerEntry.objects.filter(account__kind=kind, account__currency=currency, **about)
-    if owner is not None:
-        entries = entries.filter(account__owner=owner)
-    return entries.aggregate(total=Sum("amount"))["total"] or Decimal(0)
+    of_owner = {} if owner is None else {"account__owner": owner}
+    return total_of(account__kind=kind, account__currency=currency, **of_owner, **about)
+
+
+def total_of(**about: Any) -> Decimal:
+    """The sum of the entries that are about these."""
+    return LedgerEntry.objects.filter(**about).aggregate(total=Sum("amount"))["total"] or Decimal(0)

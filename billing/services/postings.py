@@ -12,14 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Sum
-
 from accounts.tax import split_of
 from billing.models import (
     AccountKind,
     Chargeback,
     ChargebackState,
-    LedgerEntry,
     LedgerTransaction,
     Payment,
     Payout,
@@ -31,7 +28,7 @@ from billing.models import (
     RefundStatus,
     SubscriptionPayment,
 )
-from billing.services.ledger import Side, post
+from billing.services.ledger import Side, post, total_of
 from common.money import rounded
 
 ZERO = Decimal(0)
@@ -63,21 +60,17 @@ def shares_of(payment: Payment, amount: Decimal) -> Shares:
 
 def earned_of(payment: Payment) -> Decimal:
     """What of a payment counts as earned at the moment: all shares together."""
-    return -_sum(transaction__payment=payment, account__kind__in=EARNINGS)
+    return -total_of(transaction__payment=payment, account__kind__in=EARNINGS)
 
 
 def credit_of(payment: Payment) -> Decimal:
     """What of a payment the buyer has with us: paid and not earned, or a refund that could not be made."""
-    return max(-_sum(transaction__payment=payment, account__kind=AccountKind.BUYER), ZERO)
+    return max(-total_of(transaction__payment=payment, account__kind=AccountKind.BUYER), ZERO)
 
 
 def reversed_by(**about: object) -> Decimal:
     """What a refund (``refund=…``) or a chargeback (``chargeback=…``) took from what was earned: what is credited."""
-    return _sum(account__kind__in=EARNINGS, **{f"transaction__{name}": row for name, row in about.items()})
-
-
-def _sum(**about: object) -> Decimal:
-    return LedgerEntry.objects.filter(**about).aggregate(total=Sum("amount"))["total"] or ZERO
+    return total_of(account__kind__in=EARNINGS, **{f"transaction__{name}": row for name, row in about.items()})
 
 
 # Payments ----------------------------------------------------------------------------------------------
@@ -175,8 +168,8 @@ def refund_moved(refund: Refund, *, now: datetime) -> None:
 
     Made: gone from the processor. Failed: the buyer has it with us, until it is asked for again.
     """
-    waiting = -_sum(transaction__refund=refund, account__kind=AccountKind.REFUNDS)
-    made = -_sum(transaction__refund=refund, account__kind=AccountKind.PROCESSOR)
+    waiting = -total_of(transaction__refund=refund, account__kind=AccountKind.REFUNDS)
+    made = -total_of(transaction__refund=refund, account__kind=AccountKind.PROCESSOR)
     left = refund.amount - waiting - made
     wanted = {
         RefundStatus.REQUESTED: (refund.amount, ZERO, ZERO),
@@ -213,8 +206,8 @@ def chargeback_moved(chargeback: Chargeback, *, now: datetime) -> None:
     Open: with the buyer's bank, not decided. Lost: it stays there, and is taken from whoever had earned it. Won, or no
     more than a question: with the processor.
     """
-    taken = -_sum(transaction__chargeback=chargeback, account__kind=AccountKind.PROCESSOR)
-    undecided = _sum(transaction__chargeback=chargeback, account__kind=AccountKind.CHARGEBACKS)
+    taken = -total_of(transaction__chargeback=chargeback, account__kind=AccountKind.PROCESSOR)
+    undecided = total_of(transaction__chargeback=chargeback, account__kind=AccountKind.CHARGEBACKS)
     amount = chargeback.amount
     wants_taken = amount if chargeback.counts else ZERO
     wants_undecided = amount if chargeback.state == ChargebackState.OPEN else ZERO
@@ -246,8 +239,8 @@ def chargeback_moved(chargeback: Chargeback, *, now: datetime) -> None:
 def _given_again(chargeback: Chargeback, amount: Decimal) -> list[Side]:
     """Credits that sum to ``amount``: to the loss and the buyer what it took of them, the rest is earned once more."""
     payment = chargeback.payment
-    loss = min(amount, _sum(transaction__chargeback=chargeback, account__kind=AccountKind.LOSSES))
-    to_buyer = min(amount - loss, _sum(transaction__chargeback=chargeback, account__kind=AccountKind.BUYER))
+    loss = min(amount, total_of(transaction__chargeback=chargeback, account__kind=AccountKind.LOSSES))
+    to_buyer = min(amount - loss, total_of(transaction__chargeback=chargeback, account__kind=AccountKind.BUYER))
     earned = earned_of(payment)
     again = shares_of(payment, earned + amount - loss - to_buyer).less(shares_of(payment, earned))
     return [
@@ -267,8 +260,8 @@ def payout_moved(payout: Payout, *, now: datetime) -> None:
     of a payout through Stripe that is so once the transfer has been reversed, and this is called then.
     """
     source = AccountKind.PROCESSOR if payout.method == PayoutMethod.CONNECT else AccountKind.BANK
-    gone = -_sum(transaction__payout=payout, account__kind=source)
-    under_way = _sum(transaction__payout=payout, account__kind=AccountKind.PAYOUTS)
+    gone = -total_of(transaction__payout=payout, account__kind=source)
+    under_way = total_of(transaction__payout=payout, account__kind=AccountKind.PAYOUTS)
     wants_gone = payout.amount if payout.status in (PayoutStatus.SENT, PayoutStatus.RECEIVED) else ZERO
     wants_under_way = payout.amount if payout.status == PayoutStatus.SENT else ZERO
     sides = [Side(source, gone - wants_gone), Side(AccountKind.PAYOUTS, wants_under_way - under_way)]
@@ -314,7 +307,7 @@ def provider_tax(payout: Payout, *, now: datetime) -> None:
 
 def subscription_moved(paid: SubscriptionPayment, *, now: datetime) -> None:
     """Bring the ledger to what was paid of a period of a plan, less what has been refunded."""
-    before = _sum(transaction__subscription_payment=paid, account__kind=AccountKind.PROCESSOR)
+    before = total_of(transaction__subscription_payment=paid, account__kind=AccountKind.PROCESSOR)
     after = paid.amount - paid.refunded
     net_before, tax_before = split_of(paid.tax_kind, paid.tax_rate, before, paid.currency)
     net, tax = split_of(paid.tax_kind, paid.tax_rate, after, paid.currency)

@@ -15,7 +15,7 @@ from accounts.services.notifications import notify
 from accounts.services.roles import administrators, require_administrator
 from billing import gateway
 from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
-from billing.models import LedgerTransaction, Payment, PaymentStatus, Posting, Refund, RefundStatus
+from billing.models import LedgerTransaction, Payment, PaymentStatus, Posting, Refund, RefundReason, RefundStatus
 from billing.services import postings
 from billing.services.invoices import issue_credit_note
 from bookings.models import Booking
@@ -23,6 +23,7 @@ from bookings.services.history import note
 from bookings.services.locks import locked
 from common.formats import money
 from common.leases import Clock, growing_pause
+from common.money import rounded
 from common.queue import soon
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,10 @@ log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=90)
 FIRST_PAUSE = timedelta(seconds=15)
 LONGEST_PAUSE = timedelta(hours=1)
+#: Within this a second, equal refund by a person is taken for a second click.
+AGAIN = timedelta(minutes=10)
+#: The reasons that a person has, not a rule.
+BY_A_PERSON = (RefundReason.DISPUTE, RefundReason.GOODWILL)
 #: What the processor calls a refund that it has accepted and not made yet.
 UNDER_WAY = ("pending", "requires_action")
 
@@ -42,6 +47,7 @@ def request_refund(
     reason: str,
     by: User | None,
     now: datetime,
+    note: str = "",
     retry_of: Refund | None = None,
 ) -> Refund:
     """Owe the buyer ``amount`` of a payment, in the caller's transaction. A sweep makes it.
@@ -63,6 +69,7 @@ def request_refund(
         reason=reason,
         requested_at=now,
         requested_by=by,
+        note=note,
         retry_of=retry_of,
         next_attempt_at=now,
     )
@@ -96,6 +103,49 @@ def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User |
             refunds.append(request_refund(payment=payment, amount=part, reason=reason, by=by, now=now))
             left -= part
     return refunds
+
+
+@transaction.atomic
+def give_back(*, payment: Payment, amount: Decimal, reason: str, why: str, by: User, now: datetime) -> Refund:
+    """Owe the buyer a part of a payment because a person decided so: in a dispute, or as goodwill.
+
+    Args:
+        reason: one of :data:`BY_A_PERSON`.
+        why: in words; the buyer and the provider read it.
+
+    Raises:
+        NotAnAdministrator: ``by`` is none.
+        PaymentError: that much of it has not been earned, or is not left; or it was done a moment ago.
+    """
+    require_administrator(by)
+    if reason not in BY_A_PERSON:
+        raise PaymentError("Say whether a dispute was decided or it is goodwill.", field="reason")
+    booking = locked(payment.booking_id)
+    payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
+    left = min(payment.refundable, postings.earned_of(payment))
+    if not 0 < amount <= left or amount != rounded(amount, payment.currency):
+        raise PaymentError(
+            f"Of this payment {money(left, payment.currency)} can be given back. Choose an amount up to that.",
+            field="amount",
+        )
+    if payment.refunds.filter(amount=amount, reason=reason, note=why, requested_at__gt=now - AGAIN).exists():
+        raise PaymentError("The same has just been given back. If it is to be given twice, say so in its reason.")
+    refund = request_refund(payment=payment, amount=amount, reason=reason, by=by, now=now, note=why)
+    note(booking, f"{money(amount, refund.currency)} to be given back", now=now, by=by, detail=why)
+    provider = payment.provider
+    with written_for(provider):
+        subject = f"{money(amount, refund.currency)} goes back to the buyer"
+        said = f"Of booking {booking.reference}: {refund.get_reason_display().lower()}. {why}"
+        notify(
+            user=provider,
+            key=f"given-back:{refund.pk}",
+            title=subject,
+            text=f"{said} Your share of it is taken off what you earned.",
+            link=f"/bookings/{booking.pk}/",
+            tone=Notification.Tone.WARN,
+            now=now,
+        )
+    return refund
 
 
 @transaction.atomic
@@ -274,7 +324,8 @@ def _tell(refund: Refund, *, now: datetime) -> None:
             subject=f"Refunded: {back}",
             paragraphs=[
                 f"{back} of booking {booking.reference} is on its way back to your card.",
-                f"{refund.get_reason_display()}. Banks take up to ten days to show it.",
+                " ".join(filter(None, [f"{refund.get_reason_display()}.", refund.note])),
+                "Banks take up to ten days to show it.",
             ],
             action=("Open the booking", f"/bookings/{booking.pk}/"),
         )

@@ -2,6 +2,7 @@
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db.models import QuerySet
@@ -97,14 +98,12 @@ def _look_after(payment: Payment, *, now: datetime) -> Payment:
 def _try(charge: Charge, *, now: datetime) -> bool:
     buyer = charge.booking.buyer
     card = default_card(buyer)
+    means = Means(customer_of(buyer), card.stripe_payment_method, card.label) if card else Means("", "", "")
+    is_due = partial(_is_due, now=now)
+    payment = begin(charge_id=charge.pk, payer=buyer, means=means, now=now, off_session=True, wanted=is_due)
     if card is None:
-        payment = begin(
-            charge_id=charge.pk, payer=buyer, means=Means("", "", ""), now=now, off_session=True, wanted=_is_due_at(now)
-        )
         _failed(charge, fail(payment, NO_CARD), now=now)
         return True
-    means = Means(customer_of(buyer), card.stripe_payment_method, card.label)
-    payment = begin(charge_id=charge.pk, payer=buyer, means=means, now=now, off_session=True, wanted=_is_due_at(now))
     try:
         intent = gateway.charge_off_session(payment, customer=means.customer)
     except CardDeclined as declined:
@@ -119,14 +118,10 @@ def _try(charge: Charge, *, now: datetime) -> bool:
     return True
 
 
-def _is_due_at(now: datetime):  # type: ignore[no-untyped-def]
+def _is_due(charge: Charge, *, now: datetime) -> bool:
     """For :func:`billing.services.payments.begin`: with the booking locked, nobody else tried meanwhile."""
-
-    def is_due(charge: Charge) -> bool:
-        at = next_try(charge)
-        return at is not None and at <= now
-
-    return is_due
+    at = next_try(charge)
+    return at is not None and at <= now
 
 
 def _refused(payment: Payment, declined: CardDeclined, *, now: datetime) -> None:

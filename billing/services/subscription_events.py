@@ -5,17 +5,13 @@ from typing import Any
 
 from billing.models import StripeCustomer, Subscription, SubscriptionPayment, WebhookEvent
 from billing.services import plan_prices
-from billing.services.subscriptions import synchronise_subscription, take_over_refunds
+from billing.services.plan_following import synchronise_subscription
+from billing.services.plan_payments import take_over_refunds
 
 #: How the kinds of events begin that may change a plan, or what was paid for one.
 ABOUT_PLANS = ("customer.subscription.", "subscription_schedule.", "invoice.", "invoice_payment.")
 ABOUT_PRICES = ("price.", "product.")
 ABOUT_REFUNDS = ("charge.refunded", "charge.refund.", "refund.")
-
-
-def is_about_plans(event: WebhookEvent) -> bool:
-    """Whether :func:`handle_subscription_event` may have something to do. Refunds are asked of everybody."""
-    return event.type.startswith(ABOUT_PLANS + ABOUT_PRICES + ABOUT_REFUNDS)
 
 
 def handle_subscription_event(event: WebhookEvent, *, now: datetime) -> None:

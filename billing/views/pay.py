@@ -68,8 +68,9 @@ def pay(request: AuthenticatedRequest, pk: UUID, charge_pk: UUID | None = None) 
         spend(settings.MARKETPLACE_BOOKING_RATE, "pay", str(request.user.pk))
     except TooManyRequests as error:
         return _page(request, charge, form=form, error=error.message, status=429)
-    if charge.booking.is_hold:
-        set_references(booking_id=pk, by=request.user, **form.references)
+    references = form.references_other_than(charge.booking)
+    if references and charge.booking.is_hold:
+        set_references(booking_id=pk, by=request.user, **references)
     means = cards.means(user=request.user, now=now, **form.means(must_keep=_is_staged(charge)))
     return _outcome(
         request, charge, lambda: payments.pay(charge=charge, payer=request.user, means=means, now=now), form=form

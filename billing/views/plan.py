@@ -24,7 +24,7 @@ from billing.forms import PlanForm
 from billing.gateway.subscriptions import PlanPrice
 from billing.models import SavedCard, Subscription, SubscriptionStatus, Tier
 from billing.plans import PLANS, Move, Plan, has_plan, move_to, subscription_of, tier_of
-from billing.services import plan_prices, subscriptions
+from billing.services import plan_following, plan_prices, subscriptions
 from common.formats import day
 
 #: An upgrade costs what was shown, if it is confirmed within this time.
@@ -157,7 +157,7 @@ def plan_authenticate(request: AuthenticatedRequest) -> HttpResponse:
         return redirect("plan")
     try:
         if request.method == "POST":
-            row = subscriptions.synchronise_subscription(subscription=row, now=timezone.now())
+            row = plan_following.synchronise_subscription(subscription=row, now=timezone.now())
             if row.failure:
                 messages.error(request, f"{row.failure} Nothing was charged.")
                 return redirect("plan")

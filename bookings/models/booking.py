@@ -15,7 +15,7 @@ from django.db.models import F, OuterRef, Q
 from django.utils import timezone
 
 from accounts.models import SSHKey
-from accounts.tax import TaxKind
+from accounts.tax import TaxKind, Treatment
 from bookings.lifecycle import HOLDS_MACHINE, RUNNING, BookingStatus
 from common.ids import short, uuid7
 from common.money import Currency
@@ -31,6 +31,7 @@ from machines.models import (
     WorkKind,
     WorkState,
 )
+from machines.pricing import Rates
 
 #: The kinds of machines that are handed over without a person.
 AUTOMATIC = tuple(kind for kind in AccessKind if kind.is_automatic)
@@ -38,6 +39,8 @@ AUTOMATIC = tuple(kind for kind in AccessKind if kind.is_automatic)
 #: What an agent is asked for about who gets in; the newest piece says who should.
 ACCESS_WORK = (WorkKind.PROVISION, WorkKind.REVOKE)
 
+
+RATES = ("hour", "day", "week")
 
 #: How many wipes a machine's turnaround is learned from, and how many of a hundred are to fit in it (rules: When).
 WIPES_LEARNED_FROM = 50
@@ -266,6 +269,9 @@ class Booking(models.Model):
     purchase_order = models.CharField(max_length=60, blank=True)
     cost_centre = models.CharField(max_length=60, blank=True)
     quote_lines = models.JSONField(help_text="The quote as it was when the window was asked for.")
+    quote_rates = models.JSONField(
+        default=dict, blank=True, help_text="The rates then: of an hour, a day, a week. Empty in the oldest bookings."
+    )
 
     objects = BookingQuerySet.as_manager()
 
@@ -416,6 +422,19 @@ class Booking(models.Model):
         if self.is_awaiting_wipe:
             return "warn"
         return "good" if self.is_confirmed else BookingStatus(self.status).tone
+
+    @property
+    def rates(self) -> Rates | None:
+        """The rates as they were when the window was asked for, before tax was decided."""
+        if not self.quote_rates:
+            return None
+        hour, day, week = (None if rate is None else Decimal(rate) for rate in map(self.quote_rates.get, RATES))
+        return Rates(hour or Decimal(0), day, week, self.currency)
+
+    @property
+    def treatment(self) -> Treatment:
+        """How it is taxed, as that was decided when the window was asked for."""
+        return Treatment(TaxKind(self.tax_kind), self.tax_rate, settings.MARKETPLACE_VAT_RATE)
 
     def lines(self) -> list[dict[str, Any]]:
         """The frozen quote: ``unit``, ``quantity``, ``rate``, ``amount`` (both ``Decimal``)."""

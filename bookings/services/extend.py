@@ -15,7 +15,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from accounts.models import User
-from accounts.tax import Treatment
 from bookings import mails
 from bookings.availability import in_the_way
 from bookings.equal import equal_machines
@@ -73,9 +72,8 @@ def quote_extension(*, booking: Booking, new_end: datetime) -> ExtensionQuote:
     before = pricing.quote(rates, start, until)
     after = pricing.quote(rates, start, until + (new_end - booking.end))
     listed = after.total - before.total
-    tax = Treatment(booking.tax_kind, booking.tax_rate, settings.MARKETPLACE_VAT_RATE)
     lines = tuple(_difference(after, before))
-    return ExtensionQuote(new_end, rates.currency, lines, listed, tax.payable(listed, rates.currency))
+    return ExtensionQuote(new_end, rates.currency, lines, listed, booking.treatment.payable(listed, rates.currency))
 
 
 def _difference(after: pricing.Quote, before: pricing.Quote) -> Iterator[pricing.Line]:
@@ -95,10 +93,10 @@ def can_extend(booking: Booking, *, now: datetime) -> bool:
 
 
 def _why_not(booking: Booking, *, now: datetime) -> str:
-    if booking.status not in (BookingStatus.PENDING, BookingStatus.ACTIVE) or not booking.is_going_on(now=now):
-        return "Only a booking that is paid and not over can be extended."
     if booking.left_at is not None or booking.ended_early_at is not None:
         return "You have ended this booking. It cannot be extended any more."
+    if booking.status not in (BookingStatus.PENDING, BookingStatus.ACTIVE) or not booking.is_going_on(now=now):
+        return "Only a booking that is paid and not over can be extended."
     if not booking.listing.is_active:
         return "This server is not on offer at the moment, so the booking cannot be extended."
     if booking.listing.currency != booking.currency:

@@ -172,6 +172,7 @@ def request_booking(
         purchase_order=details.purchase_order if details else "",
         cost_centre=details.cost_centre if details else "",
         quote_lines=[line.frozen() for line in quote.lines],
+        quote_rates=listing.rates.frozen(),
     )
     try:
         with transaction.atomic(durable=True):

@@ -18,11 +18,6 @@ from common.formats import money, when_both
 BECAUSE = "A stage was not paid"
 
 
-def is_staged(booking: Booking) -> bool:
-    """Whether it is paid in more than one part from the beginning. Reads what is prefetched."""
-    return any(charge.is_stage for charge in booking.charges.all())
-
-
 @transaction.atomic
 def cut_to_paid(*, charge_id: UUID, now: datetime) -> bool:
     """End the booking where the time begins that this stage was to pay for. Returns whether it was due.

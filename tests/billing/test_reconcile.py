@@ -500,7 +500,7 @@ def test_with_the_stand_in_it_finds_nothing_and_says_what_was_not_compared(strip
 
     ours = {"payment_status", "payment_amount", "refund_status", "refund_amount", "refund_missing_there"}
     for one in (run, everything):
-        assert not found(one) & ours  # others' objects of this session's stand-in are unknown here
+        assert not found(one) & ours  # the stand-in holds what other tests did, too: unknown here
         assert one.compared["Dispute"] == NONE_THERE
         assert not one.differences.exclude(kind__endswith="_missing_here").exists()
     assert f"Dispute: {NONE_THERE}" in run_command(capsys, "--all")[1]

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -9,12 +10,15 @@ from django.db import transaction
 from accounts.models import Notification, OutgoingMail
 from accounts.services.roles import NotAnAdministrator
 from billing.errors import PaymentError
-from billing.models import Payment, Refund, RefundReason, RefundStatus
+from billing.history import steps
+from billing.models import AccountKind, Payment, Refund, RefundReason, RefundStatus
 from billing.services import refunds, webhooks
-from billing.services.refunds import refund_booking, request_refund
+from billing.services.ledger import balance
+from billing.services.refunds import give_back, refund_booking, request_refund
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
 from bookings.services.run import end_booking
+from common.formats import money
 from common.money import to_minor
 from tests.people import DAY, HOUR, make_paid, make_running
 from tests.racing import at_once
@@ -83,6 +87,74 @@ def test_a_machine_never_handed_over_is_released_though_some_was_given_back_befo
     assert end_booking(booking_id=booking.pk, now=now)
 
     assert sorted(Refund.objects.values_list("amount", flat=True)) == [Decimal("3.00"), Decimal("5.00")]
+
+
+# By a person ----------------------------------------------------------------------------------------------
+
+
+def give(
+    payment: Payment, by, now, *, amount="3.00", reason=RefundReason.GOODWILL, why="The fans were loud."
+) -> Refund:
+    return give_back(payment=payment, amount=Decimal(amount), reason=reason, why=why, by=by, now=now)
+
+
+def test_an_administrator_gives_a_part_back_and_everybody_reads_why(payment, administrator, buyer, provider, now):
+    refund = give(payment, administrator, now, reason=RefundReason.DISPUTE)
+    assert (refund.amount, refund.note, refund.requested_by) == (Decimal("3.00"), "The fans were loud.", administrator)
+    assert -balance(AccountKind.REFUNDS, currency="EUR") == Decimal("3.00")
+    assert payment.invoices.filter(series="CN").count() == 1
+    said = payment.booking.events.get(what=f"{money(refund.amount, 'EUR')} to be given back")
+    assert said.detail == "The fans were loud."
+    told = Notification.objects.get(user=provider, key=f"given-back:{refund.pk}")
+    assert "The fans were loud." in told.text
+    assert any("The fans were loud." in str(step.detail) for step in steps(payment))
+
+
+def test_nobody_else_gives_back(payment, buyer, provider, now):
+    for somebody in (buyer, provider):
+        with pytest.raises(NotAnAdministrator):
+            give(payment, somebody, now)
+
+
+@pytest.mark.parametrize("amount", ["0", "-1", "8.01", "1.005"])
+def test_what_is_not_left_is_not_given_back(payment, administrator, now, amount):
+    with pytest.raises(PaymentError, match="can be given back") as refused:
+        give(payment, administrator, now, amount=amount)
+    assert refused.value.field == "amount"
+    assert not Refund.objects.exists()
+
+
+def test_a_reason_of_the_rules_is_not_for_persons(payment, administrator, now):
+    with pytest.raises(PaymentError, match="goodwill"):
+        give(payment, administrator, now, reason=RefundReason.TIME_LOST)
+
+
+def test_a_second_click_gives_nothing(payment, administrator, now):
+    give(payment, administrator, now)
+    with pytest.raises(PaymentError, match="has just been given back"):
+        give(payment, administrator, now)
+    give(payment, administrator, now, why="And it was hot.")
+    assert Refund.objects.count() == 2
+
+
+def test_it_is_done_on_a_page_of_the_administration(client, payment, administrator):
+    client.force_login(administrator)
+    address = f"/admin/billing/refund/add/?payment={payment.pk}"
+    assert address in client.get(f"/admin/billing/payment/{payment.pk}/change/").content.decode()
+    assert str(payment.pk) in client.get(address).content.decode()
+
+    wanted = {"payment": str(payment.pk), "amount": "9", "reason": "goodwill", "why": "A slow disk."}
+    answer = client.post(address, wanted)
+    assert "can be given back" in answer.content.decode()
+    assert "A slow disk." in answer.content.decode()
+
+    answer = client.post(address, {**wanted, "amount": "2"})
+    refund = Refund.objects.get()
+    assert answer.url == f"/admin/billing/refund/{refund.pk}/change/"
+    assert (refund.amount, refund.note) == (Decimal("2.00"), "A slow disk.")
+    assert "A slow disk." in client.get(answer.url).content.decode()
+    unknown = client.post(address, {**wanted, "payment": str(uuid4())})
+    assert "There is no such payment" in unknown.content.decode()
 
 
 @pytest.mark.django_db(transaction=True)

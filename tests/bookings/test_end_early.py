@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import OutgoingMail
+from accounts.tax import TaxKind
 from billing.models import Refund, RefundReason
 from bookings.errors import BookingError, NotYours, RefundChanged
 from bookings.models import Booking, ChargeStatus
@@ -22,6 +23,7 @@ from bookings.services.end_early import end_early, why_not_end
 from bookings.services.extend import request_extension
 from bookings.terms import Unused, current, refund_for_ending
 from machines.models import AccessKind, WorkKind
+from machines.pricing import Rates, quote
 from tests.bookings.test_races import forget_bookings
 from tests.handing_over import automatic, begin, give_key, hand_over, take, with_agent
 from tests.people import (
@@ -109,6 +111,62 @@ def test_time_that_was_made_up_at_the_end_is_time_that_is_left(machine, buyer, n
     assert [(line.length, line.back) for line in ending.lines] == [(3.5 * HOUR, Decimal("3.50")), (HOUR, 0)]
 
 
+def make_week(machine, buyer, now, *, terms: str = "flexible") -> Booking:
+    """Seven days for 60 EUR, where a day costs 20 and an hour 2, of which an hour has gone by."""
+    listing = make_listing(machine, cancellation_terms=terms, price_hour=2, price_day=20, price_week=60)
+    return make_running(listing, buyer, start=minute(now) - HOUR, hours=168)
+
+
+@pytest.mark.parametrize(
+    ("used", "kept", "held_back"),
+    [
+        (HOUR, "2.00", "1.29"),  # of 60 EUR for 168 hours, the terms keep that of two
+        (23 * HOUR, "20.00", "11.43"),
+        (24 * HOUR + MINUTE, "22.00", "13.07"),
+        (71 * HOUR, "60.00", "34.29"),  # three days cost as much as the week
+        (100 * HOUR, "60.00", "23.93"),
+        (167 * HOUR, "60.00", "0.00"),
+    ],
+)
+def test_a_long_booking_is_no_cheap_short_one(machine, buyer, now, used, kept, held_back):
+    booking = make_week(machine, buyer, now)
+    ending = refund_for_ending(booking, now=now, at=booking.start + used)
+    assert (ending.kept, ending.held_back) == (Decimal(kept), Decimal(held_back))
+    assert ending.kept + ending.back == booking.price_total
+    assert ending.kept == quote(booking.listing.rates, booking.start, booking.start + used).total
+
+
+def test_the_rates_of_the_booking_count_and_not_what_the_listing_asks_by_now(machine, buyer, now):
+    booking = make_week(machine, buyer, now)
+    booking.listing.price_hour = Decimal("50.00")
+    booking.listing.save(update_fields=["price_hour"])
+    assert refund_for_ending(fresh(booking), now=minute(now)).kept == Decimal("2.00")
+
+
+def test_a_business_that_pays_no_vat_keeps_the_net_price(machine, buyer, now):
+    booking = make_week(machine, buyer, now)
+    booking.tax_kind, booking.tax_rate = TaxKind.REVERSE_CHARGE, Decimal(0)
+    net = Decimal("2.00") / (1 + settings.MARKETPLACE_VAT_RATE)
+    assert refund_for_ending(booking, now=minute(now)).used_alone == net.quantize(Decimal("0.01"))
+
+
+def test_where_the_rates_were_not_kept_the_terms_alone_count(machine, buyer, now):
+    booking = make_week(machine, buyer, now)
+    booking.quote_rates = {}
+    assert refund_for_ending(booking, now=minute(now)).held_back == 0
+
+
+def test_the_page_and_the_mails_say_what_is_held_back(client, machine, buyer, now):
+    booking = make_week(machine, buyer, now)
+    client.force_login(buyer)
+    page = client.get(f"/bookings/{booking.pk}/end/").content.decode()
+    assert "The time that was used, by itself" in page
+    end_early(booking_id=booking.pk, by=buyer, now=minute(now))
+    assert refunded() == Decimal("58.00")
+    for mail in OutgoingMail.objects.filter(key__startswith=f"ended-early:{booking.pk}"):
+        assert "by itself. No less is kept." in mail.text
+
+
 @dataclass
 class Part:
     """As much of a charge as is read."""
@@ -139,6 +197,7 @@ class Run:
     terms: str
     made_up: timedelta
     started_at: datetime | None = None
+    rates: Rates | None = None
     charges: Any = field(init=False)
 
     def __post_init__(self) -> None:

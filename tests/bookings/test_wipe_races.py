@@ -44,6 +44,7 @@ def test_without_the_lock_each_node_thinks_that_the_others_are_not_done(over, ag
     def when_all_are_there(booking: Booking, **more: object) -> None:
         together.wait(30)
         checked(booking, **more)
+        together.wait(30)  # nobody commits before all have looked
 
     monkeypatch.setattr(erasure, "locked", lambda pk: Booking.objects.select_related("machine__provider").get(pk=pk))
     monkeypatch.setattr(erasure, "_complete_if_clean", when_all_are_there)

@@ -1,0 +1,95 @@
+"""What was paid for a plan, and what was given back of it: with our own invoices, and in the ledger."""
+
+import logging
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User
+from accounts.tax import details_of, treatment_of
+from billing import gateway
+from billing.gateway.subscriptions import RemoteInvoice
+from billing.models import Subscription, SubscriptionPayment, Tier
+from billing.services import invoices, postings
+from common.money import Currency, from_minor
+
+log = logging.getLogger(__name__)
+
+
+def record_payment(row: Subscription, invoice: RemoteInvoice, tier: Tier | None, *, now: datetime) -> None:
+    """A paid invoice of the processor's, once: with our own invoice and in the ledger. The row is locked."""
+    if invoice.paid <= 0 or SubscriptionPayment.objects.filter(stripe_invoice=invoice.id).exists():
+        return
+    if invoice.currency not in Currency.values:
+        log.critical("invoice %s was paid in %s, which is no currency of ours", invoice.id, invoice.currency)
+        return
+    kind, rate = _tax_of(row)
+    payment = SubscriptionPayment.objects.create(
+        subscription=row,
+        stripe_invoice=invoice.id,
+        stripe_payment_intent=invoice.payment_intent or None,
+        amount=invoice.paid,
+        currency=invoice.currency,
+        tier=tier or row.tier,
+        tax_kind=kind,
+        tax_rate=rate,
+        period_start=invoice.main_line.period_start,
+        period_end=invoice.main_line.period_end,
+        paid_at=invoice.paid_at or now,
+    )
+    postings.subscription_moved(payment, now=now)
+    invoices.issue_subscription_invoice(subscription_payment=payment, now=now)
+
+
+def record_given_back(row: Subscription, given_back: dict[str, Decimal], *, now: datetime) -> None:
+    """Refunds that were begun at the processor's, by PaymentIntent. The row is locked."""
+    for payment in SubscriptionPayment.objects.filter(subscription=row, stripe_payment_intent__in=given_back):
+        _set_given_back(payment, given_back[payment.stripe_payment_intent or ""], now=now)
+
+
+def take_over_refunds(*, payment: SubscriptionPayment, now: datetime) -> None:
+    """Ask what has been refunded of a payment at the processor's, however long ago it was paid, and write it down.
+
+    Raises:
+        ProcessorAway: no answer.
+    """
+    refunds = gateway.refunds_of(payment.stripe_payment_intent or "")
+    back = sum((refund.amount for refund in refunds if refund.status not in ("failed", "canceled")), 0)
+    with transaction.atomic():
+        Subscription.objects.select_for_update(of=("self",)).get(pk=payment.subscription_id)
+        payment = SubscriptionPayment.objects.select_related("subscription__user").get(pk=payment.pk)
+        _set_given_back(payment, from_minor(back, payment.currency), now=now)
+
+
+def _set_given_back(payment: SubscriptionPayment, back: Decimal, *, now: datetime) -> None:
+    back = min(back, payment.amount)
+    if back == payment.refunded:
+        return
+    payment.refunded = back
+    payment.save(update_fields=["refunded"])
+    postings.subscription_moved(payment, now=now)
+    invoices.issue_subscription_credit_note(subscription_payment=payment, now=now)
+    invoices.issue_subscription_reinstatement(subscription_payment=payment, now=now)
+
+
+# The tax -----------------------------------------------------------------------------------------------
+
+
+def tax_due(user: User) -> dict[str, str]:
+    """The tax with which somebody is sold a plan now, as ``billing_details`` of the plan keep it."""
+    treatment = treatment_of(user)
+    return {"kind": str(treatment.kind), "rate": str(treatment.rate)}
+
+
+def billing_of(user: User) -> dict[str, Any]:
+    """The tax that is due from somebody, and the details that say so."""
+    details = details_of(user)
+    return {"tax": tax_due(user), "billed_to": details.frozen() if details else {}}
+
+
+def _tax_of(row: Subscription) -> tuple[str, Decimal]:
+    """The tax with which the price was made that the plan is sold at."""
+    tax = row.billing_details.get("tax") or tax_due(row.user)
+    return tax["kind"], Decimal(tax["rate"])
