@@ -119,8 +119,11 @@ def _run_tests(pytest: list[str], env: dict[str, str], logs: Path) -> dict[str, 
     """
     beside = [_Beside("browser tests", [*pytest, BROWSER_TESTS], env, logs / "browser-tests.log")]
     for number, (name, folders) in enumerate(BESIDE.items(), start=1):
-        # A database and a cache of its own: others empty theirs meanwhile.
+        # A database and a cache of its own, which others empty meanwhile, and a folder of its own for files.
+        var = logs.parent / f"beside-{number}"
+        var.mkdir(exist_ok=True)
         own = {
+            "MARKETPLACE_VAR": str(var),
             "DATABASE_URL": urlsplit(env["DATABASE_URL"])._replace(path=f"/beside_{number}").geturl(),
             "REDIS_URL": urlsplit(env["REDIS_URL"])._replace(path=f"/{number}").geturl(),
         }

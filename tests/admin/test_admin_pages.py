@@ -31,6 +31,7 @@ from billing.models import (
 )
 from billing.services import postings
 from bookings.models import Access, Booking, BookingEvent, Charge, DataWipe, ErasureCertificate, WipeEvidence
+from common.administration import MadeHere
 from common.ids import uuid7
 from machines.models import (
     Benchmark,
@@ -234,7 +235,8 @@ def test_a_list_costs_the_same_however_long(
 @pytest.mark.parametrize("model", UNTOUCHABLE)
 def test_history_and_money_are_not_edited(admin_page, everything, model):
     row = model._default_manager.first()
-    assert admin_page.get(address(model, "add")).status_code == 403
+    if not isinstance(admin.site._registry[model], MadeHere):  # a form of a service's is no typed row
+        assert admin_page.get(address(model, "add")).status_code == 403
     assert admin_page.post(address(model, "change", row.pk), {}).status_code == 403
     assert admin_page.post(address(model, "delete", row.pk), {"post": "yes"}).status_code == 403
     assert "delete_selected" not in admin_page.get(address(model, "changelist")).text
