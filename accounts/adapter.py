@@ -1,21 +1,47 @@
 """How django-allauth behaves here."""
 
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
+from accounts.middleware import SEEN
 from accounts.models import Role, User
-from accounts.outbox import queue_mail
+from accounts.outbox import queue_mail, written_for
+from accounts.stepup import has_second_factor
 
 #: Where in the session the address is kept that somebody goes on to once they are signed in.
 AFTER_SIGN_IN = "after_sign_in"
 
+#: What of a mail's context is an address to go to, and the words on its button.
+ACTIONS: dict[str, str | Promise] = {
+    "activate_url": _("Confirm the address"),
+    "password_reset_url": _("Choose a new password"),
+    "signup_url": _("Sign up"),
+}
+
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
     """Mail goes to the outbox, so that a mail server that is away neither breaks a sign-up nor loses its mail."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "email_password_mismatch": _("There is no account with this address and this password."),
+        "incorrect_password": _("That is not your password."),
+        "incorrect_code": _("That is not the code of our newest mail."),
+        "too_many_login_attempts": _("Too many failed attempts. Wait five minutes, then try again."),
+        "rate_limited": _("Too many requests. Wait a minute, then try again."),
+        "cannot_remove_primary_email": _("Mail goes to this address. Make another one the primary first."),
+    }
 
     def get_login_redirect_url(self, request: HttpRequest) -> str:
         """Back to what somebody was about to do before they had to sign up, else where their work is."""
@@ -25,12 +51,64 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         only_provides = user.is_provider and Role.BUYER not in user.roles
         return reverse("machine_list") if only_provides else str(super().get_login_redirect_url(request))
 
+    def get_signup_redirect_url(self, request: HttpRequest) -> str:
+        """Whoever signed up with a passkey alone sees next that a lost one needs recovery codes."""
+        if AFTER_SIGN_IN in request.session:
+            return str(request.session.pop(AFTER_SIGN_IN))
+        user = cast(User, request.user)
+        by_passkey = not user.has_usable_password() and has_second_factor(user)
+        return reverse("security") if by_passkey else str(super().get_signup_redirect_url(request))
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        super().login(request, user)
+        request.session[SEEN] = int(time.time())
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """What somebody may show again who they are with: what they have; who has nothing gets a code by mail."""
+        methods = [
+            method | {"description": WAYS[method["id"]]} for method in super().get_reauthentication_methods(user)
+        ]
+        if not methods and user.is_authenticated:
+            methods = [{"id": "mail", "description": WAYS["mail"], "url": reverse("step_up_by_mail")}]
+        return methods
+
+    def send_notification_mail(
+        self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
+    ) -> None:
+        """Something about signing in has changed. Times are written in the person's own zone."""
+        super().send_notification_mail(template_prefix, user, {"user": user, **(context or {})}, email)
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Plain text from a template, and the same in HTML, which needs no template of its own."""
+        user = context.get("user")
         around = {"request": self.request, "email": email, "current_site": get_current_site(self.request)}
-        message = self.render_mail(template_prefix, email, around | context)
-        html = next((body for body, kind in getattr(message, "alternatives", []) if kind == "text/html"), "")
-        if getattr(message, "content_subtype", "plain") == "html":
-            html, message.body = message.body, message.subject
-        queue_mail(
-            address=email, user=context.get("user"), subject=message.subject, text=str(message.body), html=str(html)
-        )
+        with written_for(user) if user else nullcontext():
+            message = self.render_mail(template_prefix, email, around | context)
+            text = str(message.body)
+            html = render_to_string(
+                "account/email/message.html", {"subject": message.subject, **_parts(text, context), "email": email}
+            )
+        queue_mail(address=email, user=user, subject=message.subject, text=text, html=html)
+
+
+#: What the ways of showing who one is are called.
+WAYS: dict[str, str | Promise] = {
+    "reauthenticate": _("Use your password"),
+    "mfa_reauthenticate": _("Use a code"),
+    "mfa_reauthenticate:webauthn": _("Use a passkey"),
+    "mail": _("Have a code mailed"),
+}
+
+
+def _parts(text: str, context: dict[str, Any]) -> dict[str, Any]:
+    """A plain mail in pieces: its paragraphs, and what of them is a button or a code."""
+    body = text.partition("\n\n-- \n")[0]
+    address, words = next(((context[key], words) for key, words in ACTIONS.items() if context.get(key)), ("", ""))
+    code = context.get("code", "")
+    plain: Callable[[str], bool] = lambda paragraph: paragraph not in ("", address, code)  # noqa: E731
+    return {
+        "paragraphs": list(filter(plain, (" ".join(part.split()) for part in body.split("\n\n")))),
+        "action_url": address,
+        "action_label": words,
+        "code": code,
+    }

@@ -3,18 +3,33 @@
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models import BillingDetails, Notification, OutgoingMail, Role, SSHKey, User, Verification
-from accounts.services.verifications import decide_verification
+from accounts import (  # noqa: F401  # they register their pages
+    admin_decisions,
+    admin_keys,
+    admin_messages,
+    admin_organizations,
+    admin_sign_in,
+    admin_verification,
+)
+from accounts.acting import SESSION_KEY
+from accounts.admin_privacy import delete_on_request
+from accounts.decisions import SET_ADMINISTRATOR, administrator_arguments
+from accounts.models import Acting, BillingDetails, Notification, OutgoingMail, Role, User
+from accounts.services.acting import begin_acting
+from accounts.services.decisions import ask
 from accounts.tax import treatment_of_details
 from common.administration import ActsOnRows, SaveChanged, ShownAdmin, decide, linked, links_to
+from common.history.reading import Scope, scopes_around
 
 
 class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
@@ -24,8 +39,17 @@ class NewUserForm(AdminUserCreationForm):  # type: ignore[type-arg]
         field_classes: dict[str, type[forms.Field]] = {}
 
 
+#: What a form may change. Who is a platform administrator takes two of them (accounts.decisions).
+EDITED_ROLES = [choice for choice in Role.choices if choice[0] != Role.PLATFORM_ADMINISTRATOR]
+
+
 class EditUserForm(UserChangeForm):  # type: ignore[type-arg]
-    roles = forms.MultipleChoiceField(choices=Role.choices, required=False, widget=forms.CheckboxSelectMultiple)
+    roles = forms.MultipleChoiceField(choices=EDITED_ROLES, required=False, widget=forms.CheckboxSelectMultiple)
+
+    def clean_roles(self) -> list[str]:
+        """Those that are chosen; being an administrator stays as it is."""
+        kept = [role for role in self.instance.roles if role == Role.PLATFORM_ADMINISTRATOR]
+        return [*self.cleaned_data["roles"], *kept]
 
     class Meta:
         model = User
@@ -62,10 +86,20 @@ class UserAdmin(SaveChanged, ActsOnRows, DjangoUserAdmin):  # type: ignore[type-
     ]
     list_filter = [RoleFilter, "verifications__status", "is_active", "is_staff", "signup_date"]
     search_fields = ["email", "name", "organization_name"]
-    readonly_fields = ["id", "signup_date", "last_login", "verification_links", "key_links", "machine_links"]
+    readonly_fields = [
+        "id",
+        "signup_date",
+        "last_login",
+        "is_administrator",
+        "is_superuser",
+        "verification_links",
+        "key_links",
+        "machine_links",
+    ]
+    actions = ["act_as", "make_administrator", "unmake_administrator", "delete_on_request"]
     fieldsets = [
         (None, {"fields": ["id", "email", "password", "name", "organization_name", "country", "timezone"]}),
-        ("What they are here", {"fields": ["roles", "is_billing_account", "verification_links"]}),
+        ("What they are here", {"fields": ["is_administrator", "roles", "is_billing_account", "verification_links"]}),
         ("What is theirs", {"fields": ["machine_links", "key_links"]}),
         ("Permissions", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("When", {"fields": ["signup_date", "last_login"]}),
@@ -73,12 +107,74 @@ class UserAdmin(SaveChanged, ActsOnRows, DjangoUserAdmin):  # type: ignore[type-
     add_fieldsets = [
         (None, {"classes": ["wide"], "fields": ["email", "name", "usable_password", "password1", "password2"]})
     ]
+    delete_on_request = admin.action(description=_("Delete at their request…"), permissions=["change"])(
+        delete_on_request
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).prefetch_related("verifications")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a person's bookings and payments stay; an account is switched off instead
+
+    def history_around(self, row: Any) -> list[Scope]:
+        return scopes_around(row, "user")
+
+    @admin.display(description=_("platform administrator"), boolean=True)
+    def is_administrator(self, user: User) -> bool:
+        return user.is_platform_administrator
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_user")
+
+    @admin.action(description=_("Make them platform administrators…"), permissions=["operate"])
+    def make_administrator(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        return self._ask(request, queryset, holds=True, title=str(_("Make these people platform administrators")))
+
+    @admin.action(description=_("Take the administrator's role from them…"), permissions=["operate"])
+    def unmake_administrator(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        return self._ask(request, queryset, holds=False, title=str(_("Take the administrator's role from them")))
+
+    def _ask(self, request: HttpRequest, queryset: QuerySet[User], *, holds: bool, title: str) -> HttpResponse | None:
+        return decide(
+            self,
+            request,
+            queryset,
+            title=title,
+            done="asked for: a second administrator confirms it",
+            columns=["name", "organization_name", "role_words"],
+            needs_reason=True,
+            service=lambda row, reason, by: ask(
+                action=SET_ADMINISTRATOR,
+                arguments=administrator_arguments(row, holds=holds),
+                reason=reason,
+                by=by,
+                now=timezone.now(),
+            ),
+        )
+
+    @admin.action(description=_("See the site as this person does…"), permissions=["operate"])
+    def act_as(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        if queryset.count() != 1:
+            self.message_user(request, _("Choose one person."), messages.ERROR)
+            return None
+        begun: list[Acting] = []
+        answer = decide(
+            self,
+            request,
+            queryset,
+            title=str(_("See the site as this person does: they are told at once, and read the reason")),
+            done="begun",
+            columns=["name", "organization_name", "role_words"],
+            needs_reason=True,
+            service=lambda row, reason, by: begun.append(
+                begin_acting(administrator=by, user=row, reason=reason, now=timezone.now())
+            ),
+        )
+        if not begun:
+            return answer
+        request.session[SESSION_KEY] = str(begun[0].pk)
+        return redirect("home")
 
     @admin.display(description="roles")
     def role_words(self, user: User) -> str:
@@ -101,72 +197,18 @@ class UserAdmin(SaveChanged, ActsOnRows, DjangoUserAdmin):  # type: ignore[type-
         return links_to(user.machines.all())
 
 
-@admin.register(Verification)
-class VerificationAdmin(ShownAdmin):
-    list_display = [
-        "legal_name",
-        "user_link",
-        "kind",
-        "country",
-        "status",
-        "submitted_at",
-        "decided_at",
-        "decider_link",
-    ]
-    list_filter = ["status", "kind", "submitted_at"]
-    list_select_related = ["user", "decided_by"]
-    search_fields = ["legal_name", "user__email", "user__name", "user__organization_name"]
-    date_hierarchy = "submitted_at"
-    fields = [
-        "legal_name",
-        "kind",
-        "country",
-        "statement",
-        "user_link",
-        "status",
-        "reason",
-        "submitted_at",
-        "decided_at",
-        "decider_link",
-    ]
-    actions = ["approve", "reject"]
-    user_link = linked("user")
-    decider_link = linked("decided_by")
-
-    @admin.action(description="Approve…", permissions=["operate"])
-    def approve(self, request: HttpRequest, queryset: QuerySet[Verification]) -> HttpResponse | None:
-        return self._decide(request, queryset, approve=True)
-
-    @admin.action(description="Reject…", permissions=["operate"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[Verification]) -> HttpResponse | None:
-        return self._decide(request, queryset, approve=False)
-
-    def _decide(self, request: HttpRequest, queryset: QuerySet[Verification], *, approve: bool) -> HttpResponse | None:
-        return decide(
-            self,
-            request,
-            queryset.select_related("user"),
-            title="Approve these verifications" if approve else "Reject these verifications",
-            done="approved" if approve else "rejected",
-            columns=["user_link", "kind", "country", "statement", "status"],
-            needs_reason=not approve,
-            service=lambda row, reason, by: decide_verification(
-                verification=row, approve=approve, by=by, reason=reason, now=timezone.now()
-            ),
-        )
-
-
 @admin.register(BillingDetails)
 class BillingDetailsAdmin(ShownAdmin):
     """Whom invoices name from now on. Those that are issued keep what they say."""
 
-    list_display = ["name", "user_link", "kind", "country", "vat_id", "updated_at"]
+    list_display = ["name", "user_link", "organization_link", "kind", "country", "vat_id", "updated_at"]
     list_filter = ["kind", "updated_at"]
-    list_select_related = ["user"]
-    search_fields = ["name", "vat_id", "invoice_email", "user__email", "user__name", "user__organization_name"]
+    list_select_related = ["user", "organization"]
+    search_fields = ["name", "vat_id", "invoice_email", "user__email", "user__name", "organization__name"]
     date_hierarchy = "updated_at"
     fields = [
         "user_link",
+        "organization_link",
         "kind",
         "name",
         "street",
@@ -181,21 +223,11 @@ class BillingDetailsAdmin(ShownAdmin):
         "updated_at",
     ]
     user_link = linked("user")
+    organization_link = linked("organization")
 
     @admin.display(description="VAT that follows")
     def vat(self, details: BillingDetails) -> str:
         return treatment_of_details(details).sentence
-
-
-@admin.register(SSHKey)
-class SSHKeyAdmin(ShownAdmin):
-    list_display = ["name", "user_link", "key_type", "fingerprint", "created_at"]
-    list_filter = ["key_type", "created_at"]
-    list_select_related = ["user"]
-    search_fields = ["name", "fingerprint", "user__email"]
-    date_hierarchy = "created_at"
-    fields = ["name", "user_link", "key_type", "fingerprint", "public_key", "created_at"]
-    user_link = linked("user")
 
 
 class SentFilter(admin.SimpleListFilter):
@@ -227,6 +259,7 @@ class OutgoingMailAdmin(ShownAdmin):
         "recipient",
         "user_link",
         "key",
+        "event",
         "state",
         "created_at",
         "sent_at",
@@ -239,7 +272,9 @@ class OutgoingMailAdmin(ShownAdmin):
     @admin.display(description="state", ordering="sent_at")
     def state(self, mail: OutgoingMail) -> str:
         if mail.sent_at:
-            return "Sent"
+            return "Sent in a digest" if mail.digest_id else "Sent"
+        if mail.is_for_digest:
+            return "Waits for the digest"
         return "Tried, not sent" if mail.attempts else "Waiting"
 
 
@@ -252,5 +287,5 @@ class NotificationAdmin(ShownAdmin):
     list_select_related = ["user"]
     search_fields = ["title", "key", "user__email"]
     date_hierarchy = "at"
-    fields = ["title", "text", "user_link", "key", "tone", "link", "at", "read_at"]
+    fields = ["title", "text", "user_link", "key", "event", "tone", "link", "at", "read_at", "kept_at"]
     user_link = linked("user")

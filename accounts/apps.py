@@ -6,4 +6,9 @@ class AccountsConfig(AppConfig):
     verbose_name = "People"
 
     def ready(self) -> None:
-        from accounts import checks  # noqa: F401  # registers them
+        from django.contrib.auth.signals import user_logged_in
+
+        from accounts import checks, decisions, middleware, personal, privacy  # noqa: F401  # they register what is theirs
+
+        privacy.contribute(personal.ROOM)
+        user_logged_in.connect(middleware.note_belonging, dispatch_uid="accounts.note_belonging")

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from accounts import vat_ids
-from accounts.models import BillingDetails, BillingKind, Role, SSHKey, User, Verification
+from accounts.models import BillingDetails, BillingKind, Role, SSHKey, User
 from accounts.services.roles import PURPOSES
 
 PURPOSE_WORDS = {Role.BUYER: "To book servers", Role.PROVIDER: "To offer servers"}
@@ -75,26 +75,6 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
         if Role.PROVIDER not in purposes and self.instance.machines.exists():
             raise forms.ValidationError("You provide machines here, so you go on offering servers.")
         return purposes
-
-
-class VerificationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Asking an administrator to check who one is."""
-
-    kind = forms.ChoiceField(
-        label="Who is to be verified?",
-        choices=[
-            (Verification.Kind.INDIVIDUAL, "I, as a person"),
-            (Verification.Kind.INSTITUTION, "My company or institution"),
-        ],
-        widget=forms.RadioSelect,
-        initial=Verification.Kind.INDIVIDUAL,
-    )
-
-    class Meta:
-        model = Verification
-        fields = ["kind", "legal_name", "country", "statement"]
-        help_texts = {"legal_name": "As it stands in your identity card or in the register."}
-        widgets = {"statement": forms.Textarea(attrs={"rows": 6})}
 
 
 class BillingDetailsForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -13,7 +13,9 @@ from django.db.models import F
 from django.template.loader import render_to_string
 from django.utils import timezone
 
-from accounts.models import PRIVATE, OutgoingMail, User
+from accounts import unsubscribing
+from accounts.models import FAREWELL, PRIVATE, OutgoingMail, User
+from common.clearing import delete_in_parts
 from common.formats import in_region
 from common.ids import uuid7
 from common.leases import Clock, growing_pause
@@ -42,30 +44,45 @@ def write_mail(
     paragraphs: Sequence[str],
     action: tuple[str, str] | None = None,
     address: str = "",
+    stops: str = "",
+    not_before: datetime | None = None,
+    is_for_digest: bool = False,
 ) -> None:
     """Put a mail into the outbox, inside the caller's transaction.
+
+    What a person may choose to be told, or not, is told by :func:`accounts.services.telling.tell`, which calls this.
 
     Args:
         key: names the event; the same event never writes two mails to one person.
         action: a button's words and the path it leads to.
         address: where to, if not to the user's own address.
+        stops: the kind of event whose mails its unsubscribe link switches off; empty: it has no such link.
+        not_before: it waits until then.
+        is_for_digest: it becomes a part of the digest of that moment.
     """
-    context = {
-        "subject": subject,
-        "paragraphs": paragraphs,
-        "action_label": action[0] if action else "",
+    parts = {
+        "paragraphs": [str(paragraph) for paragraph in paragraphs],
+        "action_label": str(action[0]) if action else "",
         "action_url": settings.SITE_URL + action[1] if action else "",
     }
+    unsubscribe_url = unsubscribing.link(user, stops) if stops else ""
+    context = {"subject": subject, "unsubscribe_url": unsubscribe_url, **parts}
     mail = OutgoingMail(
         user=user,
         address=address,
         key=key,
-        subject=" ".join(subject.split()),  # names that people type may have line breaks, subjects may not
+        event=stops,
+        subject=" ".join(subject.split())[:250],  # names that people type may have line breaks, subjects may not
         text=render_to_string("mail/message.txt", context),
         html=render_to_string("mail/message.html", context),
+        parts=parts if is_for_digest else None,
+        is_for_digest=is_for_digest,
     )
+    if not_before is not None:
+        mail.next_attempt_at = not_before
     OutgoingMail.objects.bulk_create([mail], ignore_conflicts=True)
-    soon("accounts.tasks.send_mails")
+    if not_before is None:
+        soon("accounts.tasks.send_mails")
 
 
 def queue_mail(*, address: str, user: User | None, subject: str, text: str, html: str = "") -> None:
@@ -77,6 +94,26 @@ def queue_mail(*, address: str, user: User | None, subject: str, text: str, html
         user=user, address=address, key=f"{PRIVATE}{uuid7()}", subject=subject[:250], text=text, html=html
     )
     soon("accounts.tasks.send_mails")
+
+
+def write_farewell(*, user: User, subject: str, paragraphs: Sequence[str]) -> None:
+    """The last mail to somebody whose account is deleted in the caller's transaction: to the address that it had, and
+    of nobody. It is forgotten altogether once it has been sent."""
+    context = {"subject": subject, "paragraphs": [str(paragraph) for paragraph in paragraphs]}
+    OutgoingMail.objects.create(
+        address=user.email,
+        key=f"{FAREWELL}{uuid7()}",
+        subject=" ".join(subject.split())[:250],
+        text=render_to_string("mail/message.txt", context),
+        html=render_to_string("mail/message.html", context),
+    )
+    soon("accounts.tasks.send_mails")
+
+
+def tidy(*, now: datetime) -> int:
+    """Forget mails that are older than the settings say, those that never could be sent too. Returns how many."""
+    oldest = now - timedelta(days=settings.MARKETPLACE_MAIL_DAYS)
+    return delete_in_parts(OutgoingMail.objects.filter(created_at__lt=oldest))
 
 
 def send_due(*, now: datetime, limit: int = 50) -> int:
@@ -99,7 +136,9 @@ def _send(pk: UUID, *, now: datetime) -> bool:
     if not taken:
         return False
     mail = OutgoingMail.objects.select_related("user").get(pk=pk)
-    message = EmailMultiAlternatives(mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, [mail.recipient])
+    message = EmailMultiAlternatives(
+        mail.subject, mail.text, settings.DEFAULT_FROM_EMAIL, [mail.recipient], headers=unsubscribing.headers(mail)
+    )
     if mail.html:
         message.attach_alternative(mail.html, "text/html")
     try:
@@ -109,6 +148,9 @@ def _send(pk: UUID, *, now: datetime) -> bool:
         pause = growing_pause(mail.attempts, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
         OutgoingMail.objects.filter(pk=pk).update(error=str(error)[:500], next_attempt_at=now + pause)
         return False
+    if mail.key.startswith(FAREWELL):
+        mail.delete()
+        return True
     # Links that let somebody in are not kept once they are out.
     forgotten = {"text": "", "html": ""} if mail.is_private else {}
     OutgoingMail.objects.filter(pk=pk).update(sent_at=timezone.now(), error="", **forgotten)

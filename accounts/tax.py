@@ -27,7 +27,7 @@ from django.db import models
 from django.utils.translation import gettext as _
 from django_countries import countries
 
-from accounts.models import BillingDetails, User
+from accounts.models import BillingDetails, Organization, User
 from accounts.vat_ids import in_eu
 from common.formats import percent
 from common.money import rounded, to_minor
@@ -103,14 +103,14 @@ class Treatment:
         return {"rate": percent(self.rate), "country": str(countries.name(settings.MARKETPLACE_SELLER_COUNTRY))}
 
 
-def details_of(user: User | AnonymousUser) -> BillingDetails | None:
-    """Whom invoices to this person name, or ``None`` while they have not said."""
-    return getattr(user, "billing_details", None)
+def details_of(owner: User | AnonymousUser | Organization) -> BillingDetails | None:
+    """Whom invoices to this person or organization name, or ``None`` while they have not said."""
+    return getattr(owner, "billing_details", None)
 
 
-def treatment_of(user: User | AnonymousUser) -> Treatment:
+def treatment_of(buyer: User | AnonymousUser | Organization) -> Treatment:
     """Of a buyer. Without :class:`BillingDetails`, and before signing in, somebody is a private person."""
-    return treatment_of_details(details_of(user))
+    return treatment_of_details(details_of(buyer))
 
 
 def treatment_of_details(details: BillingDetails | None) -> Treatment:

@@ -1,6 +1,6 @@
 """Money, as platform administrators see it: looked at, never edited. What can be done is asking the processor."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -11,13 +11,16 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.models import Decision, User
+from accounts.services.decisions import ask
 from billing import admin_invoices as admin_invoices
 from billing import admin_ledger  # noqa: F401 registers its rows
 from billing import admin_payouts as admin_payouts
 from billing import admin_subscriptions as admin_subscriptions
+from billing.decisions import GIVE_BACK, give_back_arguments
 from billing.models import Chargeback, LedgerTransaction, Payment, Refund, SavedCard, StripeCustomer, WebhookEvent
 from billing.services.payments import synchronise
-from billing.services.refunds import BY_A_PERSON, ask_again, give_back
+from billing.services.refunds import BY_A_PERSON, ask_again, give_back, takes_two_to_give_back
 from billing.services.webhooks import replay_event
 from common import formats
 from common.administration import MadeHere, ShownAdmin, ShownInline, for_each, linked, links_to
@@ -168,8 +171,14 @@ class RefundAdmin(MadeHere):
     booking_link = linked("payment__booking")
     requester_link = linked("requested_by")
 
-    def make(self, request: HttpRequest, cleaned: dict[str, Any]) -> Refund:
-        return give_back(by=request.user, now=timezone.now(), **cleaned)  # type: ignore[arg-type]
+    def make(self, request: HttpRequest, cleaned: dict[str, Any]) -> Refund | Decision:
+        """Above what one administrator may give back alone: what a second one is asked to confirm."""
+        by, now = cast(User, request.user), timezone.now()
+        payment, amount = cleaned["payment"], cleaned["amount"]
+        if not takes_two_to_give_back(payment, amount):
+            return give_back(by=by, now=now, **cleaned)
+        arguments = give_back_arguments(payment, amount=amount, reason=cleaned["reason"])
+        return ask(action=GIVE_BACK, arguments=arguments, reason=cleaned["why"], by=by, now=now)
 
     @admin.action(description="Ask again for those that failed", permissions=["operate"])
     def ask_again(self, request: HttpRequest, queryset: QuerySet[Refund]) -> None:

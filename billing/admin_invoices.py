@@ -36,6 +36,7 @@ class InvoiceAdmin(ShownAdmin):
         "number",
         "id",
         "owner__email",
+        "organization__name",
         "purchase_order",
         "cost_centre",
         "payment__stripe_payment_intent",
@@ -53,6 +54,7 @@ class InvoiceAdmin(ShownAdmin):
         "tax_kind",
         "tax_rate",
         "owner_link",
+        "organization_link",
         "booking_link",
         "payment_link",
         "refund_link",
@@ -68,6 +70,7 @@ class InvoiceAdmin(ShownAdmin):
         "document",
     ]
     owner_link = linked("owner")
+    organization_link = linked("organization")
     booking_link = linked("booking")
     payment_link = linked("payment")
     refund_link = linked("refund")

@@ -16,9 +16,11 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from accounts.services.decisions import ask
+from billing.decisions import RELEASE_HOLD, release_arguments
 from billing.models import Payout, PayoutAccount, PayoutHold, PayoutLine, SepaFile
 from billing.services.payout_accounts import synchronise_account
-from billing.services.payout_holds import place_hold, release_hold
+from billing.services.payout_holds import place_hold
 from billing.services.payouts import mark_failed, mark_received, retry_payout, synchronise_payout
 from billing.services.sepa_files import LONGEST_AHEAD, content_of, left_out, make_sepa_file
 from bookings.models import Booking
@@ -301,15 +303,15 @@ class PayoutHoldAdmin(MadeHere):
 
     @admin.action(description="Release…", permissions=["operate"])
     def release(self, request: HttpRequest, queryset: QuerySet[PayoutHold]) -> HttpResponse | None:
-        service: Callable[[Any, str, Any], object] = lambda row, reason, by: release_hold(  # noqa: E731
-            hold=row, reason=reason, by=by, now=timezone.now()
+        service: Callable[[Any, str, Any], object] = lambda row, reason, by: ask(  # noqa: E731
+            action=RELEASE_HOLD, arguments=release_arguments(row), reason=reason, by=by, now=timezone.now()
         )
         return decide(
             self,
             request,
             queryset.select_related("booking"),
-            title="Release these holds",
-            done="released",
+            title="Release these holds: a second administrator confirms it",
+            done="asked for: a second administrator confirms it",
             columns=["booking_link", "held", "reason", "placed_at"],
             needs_reason=True,
             service=service,

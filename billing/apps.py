@@ -5,9 +5,11 @@ class BillingConfig(AppConfig):
     name = "billing"
 
     def ready(self) -> None:
-        from billing import observers
+        from accounts import privacy
+        from billing import decisions, observers, personal  # noqa: F401  # decisions: what takes two administrators
         from bookings import events
 
+        privacy.contribute(personal.ROOM)
         events.booking_canceled.connect(observers.refund_canceled, dispatch_uid="billing.refund_canceled")
         events.booking_ended_early.connect(observers.refund_ended_early, dispatch_uid="billing.refund_ended_early")
         events.booking_cut.connect(observers.refund_cut, dispatch_uid="billing.refund_cut")

@@ -1,10 +1,9 @@
 """What a provider has earned, as the pages and the CSV tell it. Reads only; amounts are without tax, by currency."""
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -22,6 +21,7 @@ from billing.services.payouts import least_of
 from common.charts import BarChart, make_bars
 from common.formats import money
 from common.money import Currency, rounded
+from common.spreadsheets import Cell, csv_lines
 from machines.models import Machine
 
 ZERO = Decimal(0)
@@ -203,9 +203,10 @@ def by_machine(user: User, choice: Choice) -> list[MachineTotals]:
 
 def bookings(user: User, choice: Choice) -> QuerySet[Any]:
     """Those that have earned something, newest end first."""
+    theirs = movements(user, Choice()).filter(booking__isnull=False)
     return (
-        with_earnings()
-        .filter(machine__provider=user, **choice.of_bookings(), **choice.of_year("end"))
+        with_earnings(provider=user.pk)
+        .filter(pk__in=theirs.values("booking"), **choice.of_bookings(), **choice.of_year("end"))
         .exclude(earned=0, taken=0)
         .select_related("machine")
         .order_by("-end", "-pk")
@@ -244,55 +245,27 @@ def _row(booking: Any, owed: Owed | None, payout: Payout | None) -> Row:
 COLUMNS = ("Date (UTC)", "Booking", "Machine", "Start (UTC)", "End (UTC)", "Movement", "Payout", *Currency.values)
 
 
-class _Echo:
-    """What is written is returned."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
 def as_csv(user: User, choice: Choice) -> Iterator[str]:
     """One line for each movement of each booking, oldest first; an amount in the column of its currency.
 
     What is the provider's is positive, what was given back or paid out negative: the columns sum to what is owed.
     """
-    writer = csv.writer(_Echo())
-    yield str(writer.writerow(COLUMNS))
     rows = (
         movements(user, choice)
         .select_related("transaction__payout", "booking__machine")
         .order_by("transaction__at", "transaction_id", "pk")
     )
-    for entry in rows.iterator(chunk_size=500):
-        yield str(writer.writerow([plain(cell) for cell in _cells(entry)]))
+    return csv_lines(COLUMNS, map(_cells, rows.iterator(chunk_size=500)))
 
 
-def _cells(entry: LedgerEntry) -> Iterator[str]:
+def _cells(entry: LedgerEntry) -> Iterator[Cell]:
     booking, payout = entry.booking, entry.transaction.payout
-    yield _moment(entry.transaction.at)
+    yield entry.transaction.at
     yield booking.reference if booking else ""
     yield booking.machine.name if booking else ""
-    yield _moment(booking.start) if booking else ""
-    yield _moment(booking.end) if booking else ""
+    yield booking.start if booking else ""
+    yield booking.end if booking else ""
     yield entry.transaction.get_kind_display()
     yield payout.reference if payout else ""
     for currency in Currency.values:
-        yield str(rounded(-entry.amount, currency)) if entry.currency == currency else ""
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
-
-
-def plain(cell: str) -> str:
-    """A text that a spreadsheet would take for a formula is made one that it does not. Numbers stay numbers."""
-    if cell[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(cell):
-        return f"'{cell}"
-    return cell
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return Decimal(cell).is_finite()
-    except ArithmeticError:
-        return False
+        yield rounded(-entry.amount, currency) if entry.currency == currency else ""

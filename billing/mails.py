@@ -4,10 +4,12 @@ from datetime import date, datetime
 
 from babel.dates import format_date
 from django.urls import reverse
+from django.utils.translation import gettext
 
-from accounts.models import Notification, User
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.event_kinds import EventKind
+from accounts.models import Notification, Organization, User
+from accounts.outbox import written_for
+from accounts.services.telling import tell
 from billing.models import Invoice, Payment
 from bookings.models import Charge
 from common.formats import language, locale, money, when, when_both
@@ -31,8 +33,9 @@ def _stage(charge: Charge, payment: Payment, event: str, what: str, why: str, *,
         again = f"We try again on {when(next_try)}. " if next_try else ""
         title = f"Stage {charge.number} of your booking {what}: {price}"
         ends = f"If it stays unpaid, the booking ends when the paid time does: {when_both(charge.since)}."
-        write_mail(
+        tell(
             user=booking.buyer,
+            event=EventKind.UNPAID,
             key=f"{event}:{payment.pk}",
             subject=title,
             paragraphs=[
@@ -40,52 +43,77 @@ def _stage(charge: Charge, payment: Payment, event: str, what: str, why: str, *,
                 why,
                 f"{again}{ends}",
             ],
-            action=("Pay it now", page),
-        )
-        notify(
-            user=booking.buyer,
-            key=f"{event}:{payment.pk}",
-            title=title,
             text=f"{why} {again}",
-            link=page,
+            action=("Pay it now", page),
             tone=Notification.Tone.BAD,
+            organization=booking.organization,
+            about={"booking": str(booking.pk), "reference": booking.reference, "charge": str(charge.pk)},
         )
 
 
-def invoice_issued(invoice: Invoice, *, address: str) -> None:
-    """To where a business wants its invoices."""
+def invoice_issued(invoice: Invoice, *, to: User, address: str) -> None:
+    """To where a business wants its invoices; of an organization's, to its owner or the address that it has for them."""
     document = f"{invoice.get_series_display()} {invoice.number}"
-    with written_for(invoice.owner):
+    with written_for(to):
         amount = money(invoice.gross, invoice.currency)
-        write_mail(
-            user=invoice.owner,
+        tell(
+            user=to,
+            event=EventKind.INVOICE,
             key=f"invoice-issued:{invoice.pk}",
             subject=f"{document}: {amount}",
             paragraphs=[
                 f"{document} over {amount} has been issued.",
+                _bought_by(invoice),
                 f"It corrects {invoice.corrects.number}." if invoice.corrects else "",
                 "On its page is the PDF, with the XML that accounting software reads in it.",
             ],
             action=("Open it", reverse("invoice_detail", args=[invoice.pk])),
             address=address,
+            organization=invoice.organization,
+            about={"invoice": str(invoice.pk), "number": invoice.number},
         )
 
 
+def _bought_by(invoice: Invoice) -> str:
+    if invoice.organization is None:
+        return ""
+    return gettext("%(who)s bought this for %(name)s.") % {
+        "who": invoice.owner.known_as,
+        "name": invoice.organization.name,
+    }
+
+
 def statement_key(month: date) -> str:
+    """Of a person's; of an organization's its id follows after a colon."""
     return f"statement:{month:%Y-%m}"
 
 
-def statement_ready(user: User, month: date, *, address: str) -> None:
+def statement_ready(account: User | Organization, month: date, *, address: str) -> None:
     """To where a business wants its invoices, on the first days of the month after."""
-    name = format_date(month, "MMMM y", locale=locale(language()))
-    write_mail(
-        user=user,
-        key=statement_key(month),
-        subject=f"Statement for {name}",
-        paragraphs=[
-            f"Your statement for {name} is ready: every invoice and credit note, with purchase orders and cost centres.",
-            "It can be downloaded as a PDF and as a table.",
-        ],
-        action=("Open the statement", reverse("statement_detail", args=[month])),
-        address=address,
-    )
+    if isinstance(account, Organization):
+        page = reverse("organization_statement_detail", args=[account.pk, month])
+        _statement(account.owner, f"{statement_key(month)}:{account.pk}", month, page, address, account)
+    else:
+        _statement(account, statement_key(month), month, reverse("statement_detail", args=[month]), address, None)
+
+
+def _statement(user: User, key: str, month: date, page: str, address: str, organization: Organization | None) -> None:
+    with written_for(user):
+        said = format_date(month, "MMMM y", locale=locale(language()))
+        subject = gettext("Statement for %(month)s") % {"month": said}
+        tell(
+            user=user,
+            event=EventKind.INVOICE,
+            key=key,
+            subject=f"{organization.name}: {subject}" if organization else subject,
+            paragraphs=[
+                gettext(
+                    "Your statement for %(month)s is ready: every invoice and credit note, with purchase orders and cost centres."
+                )
+                % {"month": said},
+                gettext("It can be downloaded as a PDF and as a table."),
+            ],
+            action=(gettext("Open the statement"), page),
+            address=address,
+            organization=organization,
+        )

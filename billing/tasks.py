@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from billing.services import (
     catching_up,
+    forgetting,
     payments,
     payouts,
     plan_following,
@@ -110,3 +111,15 @@ def reconcile(what: str = "") -> None:
     """Every day: compare the last days with the processor; everything if asked for ``all``."""
     now = timezone.now()
     reconciliation.reconcile(now=now, since=None if what == "all" else now - reconciliation.EVERY_DAY)
+
+
+@shared_task
+def forget_events() -> int:
+    """What the processor told us is kept for a while, then forgotten."""
+    return forgetting.forget_events(now=timezone.now())
+
+
+@shared_task
+def forget_customers() -> int:
+    """Sweep: have the processor forget people whose accounts are deleted."""
+    return forgetting.forget_customers()

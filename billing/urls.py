@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from billing.views import cards, earnings, invoices, pay, payments, payout_accounts, plan, statements, webhook
+from billing.views import cards, earnings, history, invoices, pay, payments, payout_accounts, plan, statements, webhook
 from billing.views.months import MonthConverter
 
 register_converter(MonthConverter, "month")
@@ -20,6 +20,7 @@ urlpatterns = [
     ),
     path("billing/payments/", payments.payment_list, name="payment_list"),
     path("billing/payments/<uuid:pk>/", payments.payment_detail, name="payment_detail"),
+    path("billing/payments/<uuid:pk>/history/", history.payment_history, name="payment_history"),
     path("billing/invoices/", invoices.invoice_list, name="invoice_list"),
     path("billing/invoices/<uuid:pk>/", invoices.invoice_detail, name="invoice_detail"),
     path("billing/invoices/<uuid:pk>/pdf/", invoices.invoice_pdf, name="invoice_pdf"),
@@ -28,6 +29,23 @@ urlpatterns = [
     path("billing/statements/<month:month>/", statements.statement_detail, name="statement_detail"),
     path("billing/statements/<month:month>/pdf/", statements.statement_pdf, name="statement_pdf"),
     path("billing/statements/<month:month>/csv/", statements.statement_csv, name="statement_csv"),
+    path("organizations/<uuid:pk>/invoices/", invoices.organization_invoices, name="organization_invoices"),
+    path("organizations/<uuid:pk>/statements/", statements.organization_statements, name="organization_statements"),
+    path(
+        "organizations/<uuid:pk>/statements/<month:month>/",
+        statements.organization_statement_detail,
+        name="organization_statement_detail",
+    ),
+    path(
+        "organizations/<uuid:pk>/statements/<month:month>/pdf/",
+        statements.organization_statement_pdf,
+        name="organization_statement_pdf",
+    ),
+    path(
+        "organizations/<uuid:pk>/statements/<month:month>/csv/",
+        statements.organization_statement_csv,
+        name="organization_statement_csv",
+    ),
     path("billing/cards/", cards.card_list, name="card_list"),
     path("billing/cards/begin/", cards.card_begin, name="card_begin"),
     path("billing/cards/<uuid:pk>/default/", cards.card_default, name="card_default"),

@@ -5,7 +5,9 @@ class BookingsConfig(AppConfig):
     name = "bookings"
 
     def ready(self) -> None:
-        from bookings import observers
+        from accounts import privacy
+        from bookings import observers, personal
         from machines import events
 
+        privacy.contribute(personal.ROOM)
         events.work_reported.connect(observers.take_report, dispatch_uid="bookings.take_report")

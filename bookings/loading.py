@@ -1,5 +1,6 @@
 """One helper that loads *and* authorises: the booking, or 404 to anyone who has no part in it; the listing for anyone."""
 
+from typing import Any
 from uuid import UUID
 
 from django.http import Http404
@@ -33,6 +34,11 @@ def booking_of_provider(user: User, pk: UUID) -> Booking:
         Http404: it is not a booking of this person's machine.
     """
     return _one(Booking.objects.with_context().of_provider(user), pk)
+
+
+def organization_of_booking(pk: UUID, **_rest: Any) -> UUID | None:
+    """Whom it was booked for, if not for the buyer."""
+    return Booking.objects.filter(pk=pk).values_list("organization", flat=True).first()
 
 
 def public_listing(pk: UUID, listings: ListingQuerySet | None = None) -> Listing:

@@ -144,7 +144,7 @@ def _asked(booking: Booking, *kinds: str) -> _Asked:
 def _letting_in(booking: Booking, *, now: datetime) -> Step:
     """What the agents are doing to let the buyer in."""
     asked = _asked(booking, *ACCESS_WORK)
-    if not booking.buyer.ssh_keys.exists():
+    if not booking.keys_let_in().exists():
         return Step("Waiting for the buyer's SSH key", "now", "now", "Without one the agent cannot let anybody in.")
     if asked.has(WorkState.LEASED):
         what = "The agent is making the account"

@@ -1,6 +1,21 @@
 from django.urls import path
 
-from bookings.views import booking, browse, erasure, extend, handover, listing, maintenance, reliability
+from bookings.views import (
+    booking,
+    browse,
+    erasure,
+    extend,
+    feeds,
+    handover,
+    history,
+    keys,
+    listing,
+    maintenance,
+    organization_bookings,
+    organizations,
+    reliability,
+    spend,
+)
 
 urlpatterns = [
     path("listings/", browse.listing_list, name="listing_list"),
@@ -11,21 +26,46 @@ urlpatterns = [
     path("listings/<uuid:pk>/reliability/", reliability.listing_reliability, name="listing_reliability"),
     path("bookings/", booking.booking_list, name="booking_list"),
     path("bookings/<uuid:pk>/", booking.booking_detail, name="booking_detail"),
+    path("bookings/<uuid:pk>/history/", history.booking_history, name="booking_history"),
     path("bookings/<uuid:pk>/cancel/", booking.booking_cancel, name="booking_cancel"),
     path("bookings/<uuid:pk>/leave/", booking.booking_leave, name="booking_leave"),
     path("bookings/<uuid:pk>/extend/", extend.booking_extend, name="booking_extend"),
     path("bookings/<uuid:pk>/extend/give-back/", extend.booking_extend_give_back, name="booking_extend_give_back"),
     path("bookings/<uuid:pk>/end/", extend.booking_end, name="booking_end"),
+    path("bookings/<uuid:pk>/keys/", keys.booking_keys, name="booking_keys"),
+    path("bookings/<uuid:pk>/keys/add/", keys.booking_key_add, name="booking_key_add"),
     path("bookings/<uuid:pk>/access/", handover.booking_access, name="booking_access"),
     path("bookings/<uuid:pk>/wipe/", handover.booking_wipe, name="booking_wipe"),
     path("bookings/<uuid:pk>/wipes/<uuid:wipe_pk>/evidence/", handover.wipe_evidence, name="wipe_evidence"),
     path("bookings/<uuid:pk>/wipe/retry/", erasure.booking_wipe_retry, name="booking_wipe_retry"),
     path("bookings/<uuid:pk>/certificate/", erasure.booking_certificate, name="booking_certificate"),
     path("bookings/<uuid:pk>/evidence/<uuid:evidence_pk>/logs/", erasure.evidence_logs, name="evidence_logs"),
+    path("feeds/", feeds.feed_list, name="feed_list"),
+    path("feeds/renew/", feeds.feed_renew, name="feed_renew"),
+    path("feeds/<str:secret>/bookings.ics", feeds.feed_bookings, name="feed_bookings"),
+    path("feeds/<str:secret>/machines.ics", feeds.feed_machines, name="feed_machines"),
     path("erasure/", erasure.erasure_lookup, name="erasure_lookup"),
     path("erasure/keys", erasure.erasure_keys, name="erasure_keys"),
     path("erasure/<uuid:pk>/", erasure.erasure_check, name="erasure_check"),
     path("erasure/<uuid:pk>/<str:name>", erasure.erasure_file, name="erasure_file"),
+    path("organizations/<uuid:pk>/budgets/", organizations.budget_list, name="organization_budgets"),
+    path(
+        "organizations/<uuid:pk>/budgets/<uuid:budget_pk>/end/",
+        organizations.budget_end,
+        name="organization_budget_end",
+    ),
+    path(
+        "organizations/<uuid:pk>/bookings/", organization_bookings.organization_bookings, name="organization_bookings"
+    ),
+    path("organizations/<uuid:pk>/spend/", spend.organization_spend, name="organization_spend"),
+    path("organizations/<uuid:pk>/spend/csv/", spend.organization_spend_csv, name="organization_spend_csv"),
+    path("organizations/<uuid:pk>/spend/xlsx/", spend.organization_spend_xlsx, name="organization_spend_xlsx"),
+    path("organizations/<uuid:pk>/approvals/", organizations.approval_list, name="organization_approvals"),
+    path(
+        "organizations/<uuid:pk>/approvals/<uuid:approval_pk>/",
+        organizations.approval_detail,
+        name="organization_approval",
+    ),
     path("machines/<uuid:pk>/calendar/", handover.machine_calendar, name="machine_calendar"),
     path("machines/<uuid:pk>/maintenance/", maintenance.machine_maintenance, name="machine_maintenance"),
     path(

@@ -20,6 +20,10 @@ from django.utils.safestring import SafeString
 from django.utils.text import capfirst
 
 from common.errors import MarketplaceError
+from common.history.facts import because
+from common.history.pages import page_of
+from common.history.reading import History, Scope, scope_of, scopes_around
+from common.history.tracking import kind_of
 
 NOTHING = "–"
 MOST_ROWS = 200
@@ -93,6 +97,21 @@ class LookOnly:
 class ActsOnRows(admin.ModelAdmin):  # type: ignore[type-arg]
     """Actions on rows that a browser can have chosen: an id that is none is said so, and is no failure."""
 
+    object_history_template = "admin/changes.html"
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Every change of the row, beside what was done with it here."""
+        row = self.get_object(request, object_id)
+        if row is None or kind_of(self.model) is None:
+            return super().history_view(request, object_id, extra_context)
+        history = History([scope_of(row), *self.history_around(row)], request.user)
+        changes = page_of(history, request.GET.get("changes"))
+        return super().history_view(request, object_id, (extra_context or {}) | {"changes": changes})
+
+    def history_around(self, row: Any) -> list[Scope]:
+        """What else its history shows: of what is a part of it."""
+        return scopes_around(row, self.opts.model_name or "")
+
     def response_action(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
         try:
             for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
@@ -151,7 +170,7 @@ class MadeHere(ShownAdmin):
             else:
                 self.log_addition(request, made, [{"added": {}}])
                 self.message_user(request, f"{made} is made.", messages.SUCCESS)
-                opts = self.opts
+                opts = made._meta
                 return redirect(f"admin:{opts.app_label}_{opts.model_name}_change", made.pk)
         labels, rows = self.listed()
         context = {
@@ -195,7 +214,8 @@ def decide(
     )
     if form.is_bound and form.is_valid():
         reason = form.cleaned_data["reason"]
-        for_each(modeladmin, request, chosen, lambda row: service(row, reason, request.user), done=done)
+        with because(reason):
+            for_each(modeladmin, request, chosen, lambda row: service(row, reason, request.user), done=done)
         return None
     context = {
         **modeladmin.admin_site.each_context(request),

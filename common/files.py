@@ -4,8 +4,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import IO
 
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 
 from common.errors import MarketplaceError
@@ -63,21 +64,66 @@ def store(name: str, data: bytes) -> str:
     return name
 
 
+def put(name: str, file: IO[bytes]) -> None:
+    """Store a file as long as it may be, a part at a time, under a name that a row has had since before: whoever is
+    killed in between leaves nothing behind that no row knows of. What is there under that name is written over.
+
+    Raises:
+        StorageAway: it could not be stored.
+    """
+    delete(name)
+    try:
+        stored = default_storage.save(name, File(file))
+    except Exception as error:  # each storage has errors of its own
+        log.warning("%s could not be stored: %r", name, error)
+        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+    if stored != name:
+        delete(stored)
+        raise StorageAway(f"Somebody else stored {name} at the same moment.")
+
+
+@contextmanager
+def _told(name: str | None) -> Iterator[str]:
+    """What goes wrong with this file, in our own errors."""
+    if not name:
+        raise FileMissing("There is no such file.")
+    try:
+        yield name
+    except FileNotFoundError as error:
+        raise FileMissing(f"{name} is not in the storage.") from error
+    except Exception as error:  # each storage has errors of its own
+        log.warning("%s could not be read: %r", name, error)
+        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+
+
 def read(name: str | None) -> bytes:
     """
     Raises:
         FileMissing: there is no such file.
         StorageAway: it cannot be read at the moment.
     """
-    if not name:
-        raise FileMissing("There is no such file.")
+    with _told(name) as known, default_storage.open(known) as file:
+        return bytes(file.read())
+
+
+def opened(name: str | None) -> File[bytes]:
+    """As :func:`read`, for a file that is read a part at a time. Whoever asks closes it."""
+    with _told(name) as known:
+        file: File[bytes] = default_storage.open(known)
+        file.seek(0)  # some storages ask for nothing until somebody does
+        return file
+
+
+def delete(name: str) -> None:
+    """What is not there any more counts as deleted.
+
+    Raises:
+        StorageAway: it cannot be deleted at the moment.
+    """
     try:
-        with default_storage.open(name) as file:
-            return bytes(file.read())
-    except FileNotFoundError as error:
-        raise FileMissing(f"{name} is not in the storage.") from error
+        default_storage.delete(name)
     except Exception as error:  # each storage has errors of its own
-        log.warning("%s could not be read: %r", name, error)
+        log.warning("%s could not be deleted: %r", name, error)
         raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
 
 

@@ -361,6 +361,7 @@ class ListingAdmin(EditedAdmin):
         "min_hours",
         "max_hours",
         "max_ahead_days",
+        "approval_hours",
         "cancellation_terms",
         "description",
         "booking_links",

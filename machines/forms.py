@@ -290,10 +290,21 @@ class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
             "min_hours",
             "max_hours",
             "max_ahead_days",
+            "approval_hours",
             "cancellation_terms",
             "description",
         ]
         widgets = {"description": forms.Textarea(attrs={"rows": 5})}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "approval_hours" in self.fields:
+            self.fields["approval_hours"].required = False
+
+    def clean_approval_hours(self) -> int:
+        """Who leaves it empty says nothing about it, and it stays as it is."""
+        hours: int | None = self.cleaned_data["approval_hours"]
+        return self.instance.approval_hours if hours is None else hours
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data

@@ -4,7 +4,7 @@ from celery import shared_task
 from django.utils import timezone
 
 from machines import partitions
-from machines.services import reliability, silence, suspension
+from machines.services import refusals, reliability, silence, suspension
 
 
 @shared_task
@@ -33,3 +33,9 @@ def follow_reliability() -> int:
     now = timezone.now()
     reliability.recompute_all(now=now)
     return suspension.suspend_and_lift(now=now)
+
+
+@shared_task
+def forget_refusals() -> int:
+    """Messages that were refused are kept for a while, then forgotten."""
+    return refusals.forget_refusals(now=timezone.now())

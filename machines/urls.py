@@ -1,6 +1,6 @@
 from django.urls import path
 
-from machines.views import agents, benchmarks, health, listings, machines, passports
+from machines.views import agents, benchmarks, health, history, listings, machines, passports
 
 urlpatterns = [
     path("", machines.machine_list, name="machine_list"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("<uuid:pk>/agent/code/", agents.machine_agent_code, name="machine_agent_code"),
     path("<uuid:pk>/agent/inventory/", agents.machine_inventory, name="machine_inventory"),
     path("<uuid:pk>/agents/<uuid:agent_pk>/revoke/", agents.agent_revoke, name="agent_revoke"),
+    path("<uuid:pk>/history/", history.machine_history, name="machine_history"),
     path("<uuid:pk>/health/", health.machine_health, name="machine_health"),
     path("<uuid:pk>/passport/", passports.machine_passport, name="machine_passport"),
     path("<uuid:pk>/adopt/", passports.machine_adopt, name="machine_adopt"),

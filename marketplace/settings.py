@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import django_stubs_ext
+import pghistory
 from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
@@ -28,6 +29,8 @@ env.read_env(VAR_DIR / "run" / "env", recurse=False)
 
 DEBUG = env.bool("DEBUG", False)
 SECRET_KEY = env.str("SECRET_KEY")
+# Keys that it was before: what was signed or sealed with them is still read.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", [], subcast=str)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 SITE_URL = env.str("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 SITE_NAME = "Remote Servers"
@@ -47,11 +50,15 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "csp",
     "django_countries",
     "django_filters",
     "django_htmx",
     "heroicons",
+    "pgtrigger",
+    "pghistory",
     "common",
     "accounts.apps.AccountsConfig",
     "machines.apps.MachinesConfig",
@@ -73,7 +80,12 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    # It names the session's own person, whoever they act as.
+    "accounts.middleware.last_seen",
+    "accounts.acting.ActingMiddleware",
+    "accounts.recording.who_changes",
     "accounts.middleware.person_place",
+    "accounts.middleware.acting_for",
 ]
 
 TEMPLATES = [
@@ -130,11 +142,18 @@ AUTHENTICATION_BACKENDS = [
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "name", "organization_name"]},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
-    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "accounts.passwords.BreachedPasswordValidator"},
+    {"NAME": "accounts.passwords.GuessablePasswordValidator"},
 ]
+# Stolen passwords beside the two lists that ship: a file of their hashes (accounts/passwords.py says of which kind), and
+# the address of a range service such as https://api.pwnedpasswords.com/range/. Empty: neither.
+MARKETPLACE_BREACHED_PASSWORDS = env.str("MARKETPLACE_BREACHED_PASSWORDS", "")
+MARKETPLACE_BREACH_SERVICE = env.str("MARKETPLACE_BREACH_SERVICE", "")
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -142,14 +161,58 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_SIGNUP_FORM_CLASS = "accounts.forms.SignupForm"
 ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {"signup": "accounts.sign_in_forms.SignUpForm"}
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
-ACCOUNT_CONFIRM_EMAIL_ON_GET = False
+# A code and not a link: it is typed where one signs up, which a passkey needs, and nothing that opens links uses it up.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_MAX_EMAIL_ADDRESSES = 5
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_PREVENT_ENUMERATION = True
+# How long somebody is believed who has shown again who they are (accounts/stepup.py).
+MARKETPLACE_STEP_UP = timedelta(minutes=env.int("MARKETPLACE_STEP_UP_MINUTES", 10))
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = int(MARKETPLACE_STEP_UP.total_seconds())
 ACCOUNT_RATE_LIMITS = {
     "login": env.str("RATE_LOGIN", "30/m/ip"),
+    # Wrong codes of second factors count here, too.
     "login_failed": env.str("RATE_LOGIN_FAILED", "10/m/ip,5/300s/key"),
     "signup": env.str("RATE_SIGNUP", "20/m/ip"),
+    "reset_password": env.str("RATE_PASSWORD_RESET", "20/m/ip,5/m/key"),
+    "reauthenticate": env.str("RATE_STEP_UP", "10/m/user"),
+}
+MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_PASSKEY_SIGNUP_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+# Clocks of telephones may be a period of 30 seconds off.
+MFA_TOTP_TOLERANCE = 1
+MFA_FORMS = {
+    "authenticate": "accounts.second_factor.CodeForm",
+    "reauthenticate": "accounts.second_factor.StepUpCodeForm",
+    "activate_totp": "accounts.second_factor.ActivateForm",
+    "add_webauthn": "accounts.second_factor.PasskeyForm",
+    "signup_webauthn": "accounts.second_factor.FirstPasskeyForm",
+    "login_webauthn": "accounts.second_factor.PasskeySignInForm",
+    "authenticate_webauthn": "accounts.second_factor.SecondPasskeyForm",
+    "reauthenticate_webauthn": "accounts.second_factor.StepUpPasskeyForm",
+}
+MFA_RATE_LIMITS = {"webauthn_login": env.str("RATE_PASSKEY", "10/m/ip")}
+# Browsers know passkeys on https: and on http://localhost, and nowhere else.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SITE_URL.startswith("https:")
+USERSESSIONS_TRACK_ACTIVITY = True
+# Whether the administration wants a second factor, and a recent step-up for each change. Off where people only look
+# around: without HTTPS, and in a demonstration, whose people have a password that everyone knows.
+MARKETPLACE_ADMIN_MFA = env.bool("MARKETPLACE_ADMIN_MFA", SITE_URL.startswith("https:") and not DEBUG)
+
+# History: triggers write it (common.history). Its tables bear what changes need, and nothing else of what they record.
+
+PGHISTORY_CREATED_AT_FUNCTION = "clock_timestamp()"
+PGHISTORY_FOREIGN_KEY_FIELD = pghistory.ForeignKey(db_index=False)
+PGHISTORY_EXCLUDE_FIELD_KWARGS = {
+    "django.db.models.Field": ["choices", "default", "help_text", "validators", "verbose_name"]
 }
 
 # Mail ---------------------------------------------------------------------------------------------
@@ -188,6 +251,10 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TASK_ROUTES = {
     "billing.tasks.*": {"queue": "outside"},
     "accounts.tasks.send_mails": {"queue": "outside"},
+    "accounts.tasks.deliver_webhooks": {"queue": "outside"},
+    "accounts.tasks.forget_documents": {"queue": "outside"},
+    "accounts.tasks.make_exports": {"queue": "outside"},
+    "accounts.tasks.forget_exports": {"queue": "outside"},
 }
 CELERY_TASK_SOFT_TIME_LIMIT = 120
 CELERY_TASK_TIME_LIMIT = 150
@@ -198,6 +265,7 @@ CELERY_BEAT_SCHEDULE = {
     for name, task in {
         "worker heartbeat": "marketplace.tasks.heartbeat",
         "mails to send": "accounts.tasks.send_mails",
+        "webhooks to deliver": "accounts.tasks.deliver_webhooks",
         "agents gone silent": "machines.tasks.call_silent_agents",
         "holds to cancel": "bookings.tasks.cancel_unpaid_holds",
         "extensions to lapse": "bookings.tasks.lapse_extensions",
@@ -220,12 +288,24 @@ CELERY_BEAT_SCHEDULE |= {
     for name, (task, sweeps) in {
         # A figure of 30 days changes slowly.
         "reliability": ("machines.tasks.follow_reliability", 36),
+        "digests to gather": ("accounts.tasks.gather_digests", 12),
+        "old messages to tidy": ("accounts.tasks.tidy_messages", 720),
         "hours of health": ("machines.tasks.roll_up_hours", 120),
         "days of samples": ("machines.tasks.keep_days", 720),
         "statements to mail": ("billing.tasks.mail_statements", 120),
         "plans to ask after": ("billing.tasks.ask_after_subscriptions", 12),
         "payouts to schedule": ("billing.tasks.schedule_payouts", 36),
         "what was never told": ("billing.tasks.catch_up", 720),
+        "uses of tokens to forget": ("accounts.tasks.forget_token_uses", 720),
+        "verifications that end": ("accounts.tasks.follow_verifications", 12),
+        "copies of data to make": ("accounts.tasks.make_exports", 2),
+        "copies of data to forget": ("accounts.tasks.forget_exports", 120),
+        "accounts to delete": ("accounts.tasks.delete_accounts", 120),
+        "customers to forget": ("billing.tasks.forget_customers", 720),
+        "old records of people": ("accounts.tasks.forget_old", 720),
+        "old refusals": ("machines.tasks.forget_refusals", 720),
+        "old messages of the processor": ("billing.tasks.forget_events", 720),
+        "documents to forget": ("accounts.tasks.forget_documents", 60),
     }.items()
 }
 # Once a day, at night in UTC: what our rows and the payment processor do not agree on.
@@ -259,6 +339,12 @@ MARKETPLACE_LATE_START = timedelta(minutes=env.int("MARKETPLACE_LATE_START_MINUT
 MARKETPLACE_UNPAID_HOLDS = env.int("MARKETPLACE_UNPAID_HOLDS", 3)
 # Requests to book that one person may make in a minute.
 MARKETPLACE_BOOKING_RATE = env.str("MARKETPLACE_BOOKING_RATE", "30/minute")
+# An invitation into an organization is good this long; letters that one organization may send, and that one address
+# may get; organizations that one person may make.
+MARKETPLACE_INVITATION = timedelta(hours=env.int("MARKETPLACE_INVITATION_HOURS", 72))
+MARKETPLACE_INVITATION_RATE = env.str("MARKETPLACE_INVITATION_RATE", "200/day")
+MARKETPLACE_INVITATION_ADDRESS_RATE = env.str("MARKETPLACE_INVITATION_ADDRESS_RATE", "10/day")
+MARKETPLACE_ORGANIZATION_RATE = env.str("MARKETPLACE_ORGANIZATION_RATE", "20/day")
 # A booking is charged in stages of this length, each so long ahead of its time; a stage that fails is tried again so
 # many days after the first time, then the booking ends when the paid time does.
 MARKETPLACE_STAGE = timedelta(days=env.int("MARKETPLACE_STAGE_DAYS", 28))
@@ -270,6 +356,12 @@ MARKETPLACE_DISPUTE_WINDOW = timedelta(hours=env.int("MARKETPLACE_DISPUTE_WINDOW
 MARKETPLACE_PAYOUT_LEAST = env.int("MARKETPLACE_PAYOUT_LEAST", 100)
 # The least and the most that one payment can be, in minor units of its currency: what the processor takes.
 MARKETPLACE_PAYMENT_UNITS = (50, 99_999_999)
+# Whoever is not verified has open bookings of so much at most, the new one included, in each currency.
+MARKETPLACE_UNVERIFIED_LIMIT = env.dict(
+    "MARKETPLACE_UNVERIFIED_LIMIT",
+    {"EUR": Decimal(500), "USD": Decimal(500), "GBP": Decimal(500), "JPY": Decimal(75_000)},
+    subcast_values=Decimal,
+)
 # The platform's part of what a buyer pays.
 MARKETPLACE_COMMISSION = Decimal(env.str("MARKETPLACE_COMMISSION", "0.10"))
 # Share refunded by cancellation terms: (time left before the start, share), the first that fits.
@@ -278,6 +370,59 @@ MARKETPLACE_CANCELLATION = {
     "moderate": [(timedelta(hours=24), Decimal("1")), (timedelta(0), Decimal("0.5"))],
     "strict": [(timedelta(days=7), Decimal("0.5"))],
 }
+
+# Verification -------------------------------------------------------------------------------------
+
+# An approval counts this long; its person is told so many days before it ends, and may renew it so long before.
+MARKETPLACE_VERIFICATION_VALID = timedelta(days=env.int("MARKETPLACE_VERIFICATION_VALID_DAYS", 730))
+MARKETPLACE_VERIFICATION_WARNINGS = (30, 7)
+MARKETPLACE_VERIFICATION_RENEWAL = timedelta(days=env.int("MARKETPLACE_VERIFICATION_RENEWAL_DAYS", 90))
+# What a person has begun, or was asked for, and leaves so long is closed.
+MARKETPLACE_VERIFICATION_DRAFT = timedelta(days=env.int("MARKETPLACE_VERIFICATION_DRAFT_DAYS", 30))
+# Documents: how large each may be and all of a request together, how many there may be, and how often one person may
+# upload; how long after the decision they are kept; how long a link to one works.
+MARKETPLACE_DOCUMENT_BYTES = env.int("MARKETPLACE_DOCUMENT_MB", 10) * 1024 * 1024
+MARKETPLACE_DOCUMENTS_BYTES = env.int("MARKETPLACE_DOCUMENTS_MB", 30) * 1024 * 1024
+MARKETPLACE_DOCUMENTS_MOST = env.int("MARKETPLACE_DOCUMENTS_MOST", 8)
+MARKETPLACE_UPLOAD_RATE = env.str("MARKETPLACE_UPLOAD_RATE", "12/minute")
+MARKETPLACE_DOCUMENT_RETENTION = timedelta(days=env.int("MARKETPLACE_DOCUMENT_RETENTION_DAYS", 90))
+MARKETPLACE_DOCUMENT_LINK = timedelta(minutes=env.int("MARKETPLACE_DOCUMENT_LINK_MINUTES", 5))
+
+# API tokens and calendar feeds --------------------------------------------------------------------
+
+# The longest that an API token can be good for, and how long a feed's address lives after it was last asked for.
+MARKETPLACE_TOKEN_DAYS = env.int("MARKETPLACE_TOKEN_DAYS", 365)
+MARKETPLACE_FEED = timedelta(days=env.int("MARKETPLACE_FEED_DAYS", 90))
+# Requests with one token, and requests of one address with tokens that do not exist.
+MARKETPLACE_TOKEN_RATE = env.str("MARKETPLACE_TOKEN_RATE", "120/minute")
+MARKETPLACE_TOKEN_REFUSED_RATE = env.str("MARKETPLACE_TOKEN_REFUSED_RATE", "30/minute")
+# Every use of a token is kept this long.
+MARKETPLACE_TOKEN_USES_DAYS = env.int("MARKETPLACE_TOKEN_USES_DAYS", 365)
+
+# What one administrator asked for waits this long for a second one; so much, in each currency, one alone may give back.
+MARKETPLACE_SECOND_PERSON = timedelta(hours=env.int("MARKETPLACE_SECOND_PERSON_HOURS", 72))
+MARKETPLACE_REFUND_ALONE = Decimal(env.str("MARKETPLACE_REFUND_ALONE", "500"))
+# The longest that an administrator may look at the site as somebody else, to help them.
+MARKETPLACE_ACTING = timedelta(minutes=env.int("MARKETPLACE_ACTING_MINUTES", 30))
+
+# Privacy: how long what is kept; /privacy/ shows it, and docs/privacy.md -----------------------------
+
+# A copy of one's data can be downloaded for so many days, and be asked for so often.
+MARKETPLACE_EXPORT = timedelta(days=env.int("MARKETPLACE_EXPORT_DAYS", 7))
+MARKETPLACE_EXPORT_RATE = env.str("MARKETPLACE_EXPORT_RATE", "5/day")
+# Whoever asks for their account to be deleted may take it back for so many days.
+MARKETPLACE_DELETION = timedelta(days=env.int("MARKETPLACE_DELETION_DAYS", 14))
+# How long tax law has invoices and books kept.
+MARKETPLACE_BOOKS_YEARS = env.int("MARKETPLACE_BOOKS_YEARS", 10)
+# Accounts whose address nobody ever confirmed, and that were never used, are deleted after so many days.
+MARKETPLACE_UNCONFIRMED_DAYS = env.int("MARKETPLACE_UNCONFIRMED_DAYS", 30)
+# A session ends so many days after it was last used.
+MARKETPLACE_SESSION_DAYS = env.int("MARKETPLACE_SESSION_DAYS", 14)
+SESSION_COOKIE_AGE = MARKETPLACE_SESSION_DAYS * 24 * 60 * 60
+# Mails, messages of agents that were refused, and what the payment processor told us, are kept for so many days.
+MARKETPLACE_MAIL_DAYS = env.int("MARKETPLACE_MAIL_DAYS", 180)
+MARKETPLACE_REFUSALS_DAYS = env.int("MARKETPLACE_REFUSALS_DAYS", 90)
+MARKETPLACE_PROCESSOR_EVENTS_DAYS = env.int("MARKETPLACE_PROCESSOR_EVENTS_DAYS", 90)
 
 # Seller and tax -----------------------------------------------------------------------------------
 
@@ -347,6 +492,24 @@ PLATFORM_SIGNING_KEY = env.str("PLATFORM_SIGNING_KEY", "")
 # Public keys that it had before, separated by commas: what was signed with them stays good.
 PLATFORM_FORMER_KEYS = env.list("PLATFORM_FORMER_KEYS", [], subcast=str)
 
+# Messages -----------------------------------------------------------------------------------------
+
+# Notifications in the page are tidied away after so many days unless their reader keeps them; what was sent to
+# webhooks after so many.
+MARKETPLACE_NOTIFICATION_DAYS = env.int("MARKETPLACE_NOTIFICATION_DAYS", 365)
+MARKETPLACE_WEBHOOK_DAYS = env.int("MARKETPLACE_WEBHOOK_DAYS", 30)
+# Webhooks go to https on these ports, have so many seconds in all, and are switched off after so many failures in a
+# row over so long a time.
+MARKETPLACE_WEBHOOK_PORTS = frozenset(env.list("MARKETPLACE_WEBHOOK_PORTS", [443, 8443], subcast=int))
+MARKETPLACE_WEBHOOK_SECONDS = env.float("MARKETPLACE_WEBHOOK_SECONDS", 10.0)
+MARKETPLACE_WEBHOOK_FAILURES = env.int("MARKETPLACE_WEBHOOK_FAILURES", 10)
+MARKETPLACE_WEBHOOK_FAILING = timedelta(hours=env.int("MARKETPLACE_WEBHOOK_FAILING_HOURS", 24))
+# Hosts, as host:port, that webhooks may reach though they are inside or speak plain HTTP; never where strangers sign up.
+MARKETPLACE_WEBHOOK_TRUSTED = frozenset(env.list("MARKETPLACE_WEBHOOK_TRUSTED", [], subcast=str))
+# Certificates of an authority of one's own, as a PEM file, believed beside the usual ones.
+MARKETPLACE_WEBHOOK_CA_FILE = env.str("MARKETPLACE_WEBHOOK_CA_FILE", "")
+MARKETPLACE_DISCORD_HOSTS = frozenset({"discord.com", "ptb.discord.com", "canary.discord.com"})
+
 # Languages, zones, files --------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -410,7 +573,14 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "formatters": {
+        # Without API tokens: the addresses of calendar feeds hold one.
+        "line": {
+            "class": "common.redaction.RedactingFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        }
+    },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", "INFO")},
     "loggers": {

@@ -1,16 +1,22 @@
 """Every address of the site. What belongs to an app stands in the app's own ``urls.py``."""
 
+import allauth.urls
 from django.contrib import admin
 from django.urls import include, path
 
+from accounts.stepup import asking
+from accounts.views.privacy import privacy_notice
 from marketplace import health, views
 
 urlpatterns = [
     path("", views.home, name="home"),
     path("how-it-works/", views.how_it_works, name="how_it_works"),
+    path("privacy/", privacy_notice, name="privacy_notice"),
     path("healthz", health.healthz, name="healthz"),
     path("accounts/", include("accounts.urls")),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include(asking(allauth.urls.urlpatterns))),
+    path("organizations/", include("accounts.organization_urls")),
+    path("organizations/", include("machines.organization_urls")),
     path("agent/", include("machines.agent_urls")),
     path("machines/", include("machines.urls")),
     path("", include("bookings.urls")),

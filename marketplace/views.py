@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from bookings import terms
 from bookings.search import rows, search
 from bookings.views.browse import horizon_of
+from common.formats import money
 from machines.models import CancellationTerms
 from machines.services.benchmarks import TOLERANCE
 from machines.services.reliability import GIVEN
@@ -60,6 +61,11 @@ def how_it_works(request: HttpRequest) -> HttpResponse:
         "least_reliability": settings.MARKETPLACE_LEAST_RELIABILITY,
         "cancellation_debit": settings.MARKETPLACE_CANCELLATION_DEBIT,
         "maintenance_notice": settings.MARKETPLACE_MAINTENANCE_NOTICE,
+        "unverified_limits": [
+            money(amount, currency) for currency, amount in settings.MARKETPLACE_UNVERIFIED_LIMIT.items()
+        ],
+        "verification_days": settings.MARKETPLACE_VERIFICATION_VALID.days,
+        "document_days": settings.MARKETPLACE_DOCUMENT_RETENTION.days,
         "benchmark_tolerance": round(TOLERANCE - 1, 4),
         "terms": [(kind.label, terms.current(kind.value).sentence) for kind in CancellationTerms],
     }

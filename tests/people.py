@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -47,6 +48,12 @@ def make_user(email: str, *roles: str, **fields: Any) -> User:
     return User.objects.create(email=email, password=_hashed(), roles=list(roles), **fields)
 
 
+def another_administrator() -> User:
+    """A second one, for what takes two."""
+    values = {"password": _hashed(), "roles": [Role.PLATFORM_ADMINISTRATOR], "is_staff": True, "is_superuser": True}
+    return User.objects.get_or_create(email="second@example.com", defaults=values)[0]
+
+
 def verify(user: User, *, by: User, now: datetime) -> Verification:
     return Verification.objects.create(
         user=user,
@@ -58,6 +65,7 @@ def verify(user: User, *, by: User, now: datetime) -> Verification:
         submitted_at=now,
         decided_at=now,
         decided_by=by,
+        valid_until=now + settings.MARKETPLACE_VERIFICATION_VALID,
     )
 
 

@@ -12,6 +12,8 @@ two that have a part in it; to everybody else they do not exist.
 401    for agents, and nobody here has an agent's token
 login  sent to the sign-in page, and back here afterwards
 admin  sent to the administration's sign-in
+again  asked to show again who they are, and back here afterwards
+403    they belong to the organization, and their role does not go so far
 404    there is no such thing among theirs
 405    not with this method
 any    whatever it is, it is the same for everybody (here: no worker runs)
@@ -23,22 +25,39 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, get_resolver, reverse
 
-from accounts.models import User
-from accounts.services.ssh_keys import add_key
+from accounts import unsubscribing
+from accounts.models import DataExport, Scope, User, WebhookEndpoint
+from accounts.services.invitations import digest, invite
+from accounts.services.notifications import notify
+from accounts.services.ssh_keys import add_key, add_shared_key
+from accounts.services.tokens import make_token, renew_feed
+from accounts.services.verification_documents import add_documents, link_token
 from billing.models import Invoice, Payout, SavedCard
 from billing.services import cards
-from bookings.models import Booking
+from bookings.models import Booking, Budget
 from bookings.services.maintenance import announce
 from common.administration import MadeHere
+from common.sealing import seal
 from machines.models import AccessKind, Listing, Machine, Work
 from tests.agents import erase, make_agent, make_agent_over
 from tests.earning import make_iban
+from tests.organizations import (
+    book,
+    book_for,
+    make_cost_centre,
+    make_member,
+    make_organization,
+    make_organization_details,
+    make_project,
+)
 from tests.people import (
     DAY,
     HOUR,
@@ -49,10 +68,12 @@ from tests.people import (
     make_machine,
     make_over,
     make_paid,
+    make_user,
     minute,
     record_wipe,
 )
 from tests.stripe_server.fixtures import Processor
+from tests.verifying import make_draft, make_request, png, upload
 
 CAST = (
     "anonymous", "buyer", "other_buyer", "member", "organization_administrator", "provider", "other_provider",
@@ -72,16 +93,84 @@ profile                               GET       login    200          200     20
 profile                               POST      login    422          422     422           302       422          422            302
 verification_request                  GET       login    200          200     200           200       200          200            200
 verification_request                  POST      login    422          422     422           422       422          422            422
+verification_details                  GET       login    302          302     200           302       302          302            302
+verification_details                  POST      login    302          302     422           302       302          302            302
+verification_documents                GET       login    302          302     200           302       302          302            302
+verification_documents                POST      login    302          302     422           302       302          302            302
+verification_document_remove          GET       login    405          405     405           405       405          405            405
+verification_document_remove          POST      login    302          302     302           302       302          302            302
+verification_check                    GET       login    302          302     200           302       302          302            302
+verification_check                    POST      login    302          302     422           302       302          302            302
+verification_discard                  GET       login    405          405     405           405       405          405            405
+verification_discard                  POST      login    302          302     302           302       302          302            302
+verification_document                 GET       login    302          404     404           404       404          404            302
+verification_document                 POST      login    405          405     405           405       405          405            405
+verification_file                     GET       login    200          404     404           404       404          404            404
+verification_file                     POST      login    405          405     405           405       405          405            405
 notification_list                     GET       login    200          200     200           200       200          200            200
 notification_list                     POST      login    405          405     405           405       405          405            405
 notifications_read                    GET       login    405          405     405           405       405          405            405
 notifications_read                    POST      login    302          302     302           302       302          302            302
+notification_read                     GET       login    405          405     405           405       405          405            405
+notification_read                     POST      login    302          404     404           404       404          404            404
+notification_keep                     GET       login    405          405     405           405       405          405            405
+notification_keep                     POST      login    302          404     404           404       404          404            404
+message_settings                      GET       login    200          200     200           200       200          200            200
+message_settings                      POST      login    422          422     422           422       422          422            422
+unsubscribe                           GET         200    200          200     200           200       200          200            200
+unsubscribe                           POST        200    200          200     200           200       200          200            200
+webhook_list                          GET       login    200          200     200           200       200          200            200
+webhook_list                          POST      login    405          405     405           405       405          405            405
+webhook_create                        GET       login    200          200     200           200       200          200            200
+webhook_create                        POST      login    422          422     422           422       422          422            422
+webhook_detail                        GET       login    200          404     404           404       404          404            404
+webhook_detail                        POST      login    405          405     405           405       405          405            405
+webhook_edit                          GET       login    200          404     404           404       404          404            404
+webhook_edit                          POST      login    422          404     404           404       404          404            404
+webhook_test                          GET       login    405          405     405           405       405          405            405
+webhook_test                          POST      login    302          404     404           404       404          404            404
+webhook_enable                        GET       login    405          405     405           405       405          405            405
+webhook_enable                        POST      login    302          404     404           404       404          404            404
+webhook_remove                        GET       login    405          405     405           405       405          405            405
+webhook_remove                        POST      login    302          404     404           404       404          404            404
+webhook_redeliver                     GET       login    405          405     405           405       405          405            405
+webhook_redeliver                     POST      login    302          404     404           404       404          404            404
+webhook_new_secret                    GET       login    405          405     405           405       405          405            405
+webhook_new_secret                    POST      login    200          404     404           404       404          404            404
 billing_details                       GET       login    200          200     200           200       200          200            200
 billing_details                       POST      login    422          422     422           422       422          422            422
 ssh_key_list                          GET       login    200          200     200           200       200          200            200
 ssh_key_list                          POST      login    422          422     422           422       422          422            422
 ssh_key_delete                        GET       login    405          405     405           405       405          405            405
 ssh_key_delete                        POST      login    302          404     404           404       404          404            404
+acting_stop                           GET       login    405          405     405           405       405          405            405
+acting_stop                           POST      login    302          302     302           302       302          302            302
+own_history                           GET       login    200          200     200           200       200          200            200
+own_history                           POST      login    405          405     405           405       405          405            405
+token_list                            GET       login      200        200        200        200        200        200        200
+token_list                            POST      login      405        405        405        405        405        405        405
+token_create                          GET       login      again      again      again      again      again      again      again
+token_create                          POST      login      again      again      again      again      again      again      again
+token_detail                          GET       login      200        404        404        404        404        404        404
+token_detail                          POST      login      405        405        405        405        405        405        405
+token_revoke                          GET       login      405        405        405        405        405        405        405
+token_revoke                          POST      login      302        404        404        404        404        404        404
+feed_list                             GET       login      200        200        200        200        200        200        200
+feed_list                             POST      login      405        405        405        405        405        405        405
+feed_renew                            GET       login      405        405        405        405        405        405        405
+feed_renew                            POST      login      200        200        200        200        200        200        200
+feed_bookings                         GET       200        200        200        200        200        200        200        200
+feed_bookings                         POST      405        405        405        405        405        405        405        405
+feed_machines                         GET       200        200        200        200        200        200        200        200
+feed_machines                         POST      405        405        405        405        405        405        405        405
+booking_keys                          GET       login      200        404        404        404        404        404        404
+booking_keys                          POST      login      422        404        404        404        404        404        404
+booking_key_add                       GET       login      405        405        405        405        405        405        405
+booking_key_add                       POST      login      422        404        404        404        404        404        404
+organization_keys                     GET       login      404        404        403        200        404        404        404
+organization_keys                     POST      login      404        404        403        422        404        404        404
+organization_key_delete               GET       login      405        405        405        405        405        405        405
+organization_key_delete               POST      login      404        404        403        302        404        404        404
 account_login                         GET         200    302          302     302           302       302          302            302
 account_login                         POST        200    302          302     302           302       302          302            302
 account_logout                        GET         302    200          200     200           200       200          200            200
@@ -93,25 +182,155 @@ account_signup                        POST        200    302          302     30
 account_reauthenticate                GET       login    200          200     200           200       200          200            200
 account_reauthenticate                POST      login    200          200     200           200       200          200            200
 account_email                         GET       login    200          200     200           200       200          200            200
-account_email                         POST      login    302          302     302           302       302          302            302
-account_email_verification_sent       GET         200    200          200     200           200       200          200            200
-account_email_verification_sent       POST        405    405          405     405           405       405          405            405
+account_email                         POST      login  again        again   again         again     again        again          again
+account_email_verification_sent       GET         302    302          302     302           302       302          302            302
+account_email_verification_sent       POST        302    302          302     302           302       302          302            302
 account_change_password               GET       login    200          200     200           200       200          200            200
 account_change_password               POST      login    200          200     200           200       200          200            200
-account_set_password                  GET       login    302          302     302           302       302          302            302
-account_set_password                  POST      login    302          302     302           302       302          302            302
+account_set_password                  GET       login  again        again   again         again     again        again          again
+account_set_password                  POST      login  again        again   again         again     again        again          again
 account_reset_password                GET         200    200          200     200           200       200          200            200
 account_reset_password                POST        200    200          200     200           200       200          200            200
 account_confirm_login_code            GET         302    302          302     302           302       302          302            302
 account_confirm_login_code            POST        302    302          302     302           302       302          302            302
-account_confirm_email                 GET         200    200          200     200           200       200          200            200
-account_confirm_email                 POST        404    404          404     404           404       404          404            404
 account_reset_password_from_key_done  GET         200    200          200     200           200       200          200            200
 account_reset_password_from_key_done  POST        405    405          405     405           405       405          405            405
 account_reset_password_from_key       GET         200    200          200     200           200       200          200            200
 account_reset_password_from_key       POST        200    200          200     200           200       200          200            200
 account_reset_password_done           GET         200    200          200     200           200       200          200            200
 account_reset_password_done           POST        405    405          405     405           405       405          405            405
+account_signup_by_passkey             GET         200    302          302     302           302       302          302            302
+account_signup_by_passkey             POST        200    302          302     302           302       302          302            302
+security                              GET       login    200          200     200           200       200          200            200
+security                              POST      login    405          405     405           405       405          405            405
+privacy_notice                        GET      200        200        200        200        200        200        200        200
+privacy_notice                        POST     405        405        405        405        405        405        405        405
+privacy                               GET      login      200        200        200        200        200        200        200
+privacy                               POST     login      405        405        405        405        405        405        405
+export_ask                            GET      login      405        405        405        405        405        405        405
+export_ask                            POST     login      302        302        302        302        302        302        302
+export_file                           GET      login      again      404        404        404        404        404        404
+export_file                           POST     login      405        405        405        405        405        405        405
+deletion                              GET      login      200        200        200        200        200        200        200
+deletion                              POST     login      again      again      again      again      again      again      again
+deletion_take_back                    GET      login      405        405        405        405        405        405        405
+deletion_take_back                    POST     login      302        302        302        302        302        302        302
+session_end                           GET       login    405          405     405           405       405          405            405
+session_end                           POST      login  again          404     404           404       404          404            404
+step_up_by_mail                       GET        login    302          302     302           302       302          302            302
+step_up_by_mail                       POST       login    302          302     302           302       302          302            302
+mfa_index                             GET       login    200          200     200           200       200          200            200
+mfa_index                             POST      login    405          405     405           405       405          405            405
+mfa_authenticate                      GET         302    302          302     302           302       302          302            302
+mfa_authenticate                      POST        302    302          302     302           302       302          302            302
+mfa_reauthenticate                    GET        login    302          302     302           302       302          302            302
+mfa_reauthenticate                    POST       login    302          302     302           302       302          302            302
+mfa_reauthenticate_webauthn           GET        login    302          302     302           302       302          302            302
+mfa_reauthenticate_webauthn           POST       login    302          302     302           302       302          302            302
+mfa_activate_totp                     GET       login  again        again   again         again     again        again          again
+mfa_activate_totp                     POST      login  again        again   again         again     again        again          again
+mfa_deactivate_totp                   GET       login  again        again   again         again     again        again          again
+mfa_deactivate_totp                   POST      login  again        again   again         again     again        again          again
+mfa_view_recovery_codes               GET       login  again        again   again         again     again        again          again
+mfa_view_recovery_codes               POST      login  again        again   again         again     again        again          again
+mfa_generate_recovery_codes           GET       login  again        again   again         again     again        again          again
+mfa_generate_recovery_codes           POST      login  again        again   again         again     again        again          again
+mfa_download_recovery_codes           GET       login  again        again   again         again     again        again          again
+mfa_download_recovery_codes           POST      login  again        again   again         again     again        again          again
+mfa_add_webauthn                      GET       login  again        again   again         again     again        again          again
+mfa_add_webauthn                      POST      login  again        again   again         again     again        again          again
+mfa_edit_webauthn                     GET       login  again        again   again         again     again        again          again
+mfa_edit_webauthn                     POST      login  again        again   again         again     again        again          again
+mfa_remove_webauthn                   GET       login  again        again   again         again     again        again          again
+mfa_remove_webauthn                   POST      login  again        again   again         again     again        again          again
+mfa_list_webauthn                     GET       login    200          200     200           200       200          200            200
+mfa_list_webauthn                     POST      login    405          405     405           405       405          405            405
+mfa_login_webauthn                    GET         302    302          302     302           302       302          302            302
+mfa_login_webauthn                    POST        302    302          302     302           302       302          302            302
+mfa_signup_webauthn                   GET         302    302          302     302           302       302          302            302
+mfa_signup_webauthn                   POST        302    302          302     302           302       302          302            302
+usersessions_list                     GET       login    200          200     200           200       200          200            200
+usersessions_list                     POST      login  again        again   again         again     again        again          again
+organization_list                     GET       login    200          200     200           200       200          200            200
+organization_list                     POST      login    405          405     405           405       405          405            405
+organization_create                   GET       login    200          200     200           200       200          200            200
+organization_create                   POST      login    422          422     422           422       422          422            422
+organization_switch                   GET       login    405          405     405           405       405          405            405
+organization_switch                   POST      login    302          302     302           302       302          302            302
+organization_switcher                 GET       login    302          302     302           302       302          302            302
+organization_switcher                 POST      login    405          405     405           405       405          405            405
+invitation                            GET         200    200          200     200           200       200          200            200
+invitation                            POST      login    409          409     409           409       409          409            409
+invitation_accept                     GET       login    405          405     405           405       405          405            405
+invitation_accept                     POST      login    404          404     404           404       404          404            404
+organization_detail                   GET       login    404          404     200           200       404          404            404
+organization_detail                   POST      login    405          405     405           405       405          405            405
+organization_settings                 GET       login    404          404     403           200       404          404            404
+organization_settings                 POST      login    404          404     403           422       404          404            404
+organization_history                  GET       login    404          404     403           200       404          404            404
+organization_history                  POST      login    405          405     405           405       405          405            405
+organization_policy                   GET       login    405          405     405           405       405          405            405
+organization_policy                   POST      login    404          404     403           302       404          404            404
+organization_billing                  GET       login    404          404     403           200       404          404            404
+organization_billing                  POST      login    404          404     403           422       404          404            404
+organization_transfer                 GET       login    404          404     403           200       404          404            404
+organization_transfer                 POST      login    404          404     403           422       404          404            404
+organization_leave                    GET       login    404          404     200           200       404          404            404
+organization_leave                    POST      login    404          404     302           409       404          404            404
+organization_members                  GET       login    404          404     200           200       404          404            404
+organization_members                  POST      login    404          404     403           422       404          404            404
+member_role                           GET       login    404          404     403           200       404          404            404
+member_role                           POST      login    404          404     403           422       404          404            404
+member_remove                         GET       login    404          404     403           200       404          404            404
+member_remove                         POST      login    404          404     403           302       404          404            404
+invitation_resend                     GET       login    405          405     405           405       405          405            405
+invitation_resend                     POST      login    404          404     403           302       404          404            404
+invitation_revoke                     GET       login    405          405     405           405       405          405            405
+invitation_revoke                     POST      login    404          404     403           302       404          404            404
+organization_bookings                 GET       login    404          404     200           200       404          404            404
+organization_bookings                 POST      login    405          405     405           405       405          405            405
+organization_machines                 GET       login    404          404     200           200       404          404            404
+organization_machines                 POST      login    404          404     403           422       404          404            404
+organization_spend                    GET       login    404          404     200           200       404          404            404
+organization_spend                    POST      login    405          405     405           405       405          405            405
+organization_spend_csv                GET       login    404          404     200           200       404          404            404
+organization_spend_csv                POST      login    405          405     405           405       405          405            405
+organization_spend_xlsx               GET       login    404          404     200           200       404          404            404
+organization_spend_xlsx               POST      login    405          405     405           405       405          405            405
+organization_invoices                 GET       login    404          404     403           200       404          404            404
+organization_invoices                 POST      login    405          405     405           405       405          405            405
+organization_statements               GET       login    404          404     403           200       404          404            404
+organization_statements               POST      login    405          405     405           405       405          405            405
+organization_statement_detail         GET       login    404          404     403           200       404          404            404
+organization_statement_detail         POST      login    405          405     405           405       405          405            405
+organization_statement_pdf            GET       login    404          404     403           200       404          404            404
+organization_statement_pdf            POST      login    405          405     405           405       405          405            405
+organization_statement_csv            GET       login    404          404     403           200       404          404            404
+organization_statement_csv            POST      login    405          405     405           405       405          405            405
+organization_budgets                  GET       login    404          404     200           200       404          404            404
+organization_budgets                  POST      login    404          404     403           422       404          404            404
+organization_budget_end               GET       login    405          405     405           405       405          405            405
+organization_budget_end               POST      login    404          404     403           302       404          404            404
+organization_approvals                GET       login    404          404     200           200       404          404            404
+organization_approvals                POST      login    405          405     405           405       405          405            405
+organization_approval                 GET       login    404          404     403           200       404          404            404
+organization_approval                 POST      login    404          404     403           422       404          404            404
+organization_projects                 GET       login    404          404     200           200       404          404            404
+organization_projects                 POST      login    405          405     405           405       405          405            405
+project_create                        GET       login    404          404     403           200       404          404            404
+project_create                        POST      login    404          404     403           422       404          404            404
+project_edit                          GET       login    404          404     403           200       404          404            404
+project_edit                          POST      login    404          404     403           422       404          404            404
+project_archive                       GET       login    405          405     405           405       405          405            405
+project_archive                       POST      login    404          404     403           302       404          404            404
+project_restore                       GET       login    405          405     405           405       405          405            405
+project_restore                       POST      login    404          404     403           302       404          404            404
+cost_centre_create                    GET       login    405          405     405           405       405          405            405
+cost_centre_create                    POST      login    404          404     403           422       404          404            404
+cost_centre_archive                   GET       login    405          405     405           405       405          405            405
+cost_centre_archive                   POST      login    404          404     403           302       404          404            404
+cost_centre_restore                   GET       login    405          405     405           405       405          405            405
+cost_centre_restore                   POST      login    404          404     403           302       404          404            404
 machine_list                          GET       login    200          200     200           200       200          200            200
 machine_list                          POST      login    405          405     405           405       405          405            405
 become_provider                       GET       login    405          405     405           405       405          405            405
@@ -134,6 +353,8 @@ machine_inventory                     GET       login    405          405     40
 machine_inventory                     POST      login    404          404     404           404       302          404            404
 machine_health                        GET       login    404          404     404           404       200          404            200
 machine_health                        POST      login    405          405     405           405       405          405            405
+machine_history                       GET       login    404          404     404           404       200          404            200
+machine_history                       POST      login    405          405     405           405       405          405            405
 machine_passport                      GET       login    404          404     404           404       200          404            404
 machine_passport                      POST      login    405          405     405           405       405          405            405
 machine_adopt                         GET       login    405          405     405           405       405          405            405
@@ -190,6 +411,8 @@ booking_list                          GET       login    200          200     20
 booking_list                          POST      login    405          405     405           405       405          405            405
 booking_detail                        GET       login    200          404     404           404       200          404            200
 booking_detail                        POST      login    405          405     405           405       405          405            405
+booking_history                       GET       login    200          404     404           404       200          404            200
+booking_history                       POST      login    405          405     405           405       405          405            405
 booking_cancel                        GET       login    200          404     404           404       200          404            200
 booking_cancel                        POST      login    302          404     404           404       302          404            409
 booking_leave                         GET       login    200          404     404           404       404          404            404
@@ -254,6 +477,8 @@ payment_list                          GET       login    200          200     20
 payment_list                          POST      login    405          405     405           405       405          405            405
 payment_detail                        GET       login    200          404     404           404       404          404            200
 payment_detail                        POST      login    405          405     405           405       405          405            405
+payment_history                       GET       login    404          404     404           404       404          404            200
+payment_history                       POST      login    405          405     405           405       405          405            405
 invoice_list                          GET       login    200          200     200           200       200          200            200
 invoice_list                          POST      login    405          405     405           405       405          405            405
 invoice_detail                        GET       login    200          404     404           404       404          404            200
@@ -285,9 +510,9 @@ earnings_csv                          POST     login    405        405     405  
 payout_detail                         GET      login    404        404     404           404       200          404            200
 payout_detail                         POST     login    405        405     405           405       405          405            405
 payout_accounts                       GET      login    302        302     302           302       200          200            302
-payout_accounts                       POST     login    302        302     302           302       422          422            302
+payout_accounts                       POST     login    302        302     302           302     again        again            302
 payout_account_remove                 GET      login    405        405     405           405       405          405            405
-payout_account_remove                 POST     login    404        404     404           404       302          404            404
+payout_account_remove                 POST     login    404        404     404           404     again          404            404
 payout_stripe_begin                   GET      login    302        302     302           302       405          405            302
 payout_stripe_begin                   POST     login    302        302     302           302       404          404            302
 payout_stripe_continue                GET      login    404        404     404           404       404          404            404
@@ -390,10 +615,63 @@ def addresses(cast: Cast, listing: Listing, staged: Booking, card: SavedCard, no
         sent_at=now,
         received_at=now,
     )
+    institute = make_organization(cast.organization_administrator)
+    colleague = make_member(institute, cast.member)
+    (letter,) = invite(
+        organization=institute,
+        by=cast.organization_administrator,
+        emails=["new@institute.example"],
+        role="member",
+        now=now,
+    )
+    letter.token_hash = digest("no-secret")
+    letter.save(update_fields=["token_hash"])
+    project, centre = make_project(institute), make_cost_centre(institute)
+    make_organization_details(institute)
+    book_for(institute, cast.member, listing, start=now + 12 * DAY, asked=now)
+    sent = make_request(cast.buyer, now=now).documents.get()
+    make_draft(cast.member, now=now, papers=False)
+    other = add_documents(user=cast.member, kind="other", uploads=[upload("other.png", png())], now=now).documents
+    notify(user=cast.buyer, key="told", title="Told", now=now)
+    hears = WebhookEndpoint.objects.create(
+        user=cast.buyer, name="CI", url="https://93.184.215.14/in", events=["booking.access"], sealed_secret=seal("x")
+    )
+    delivery = hears.deliveries.create(key="sent", event="test", title="Test", body="{}", status="delivered")
+    budget = Budget.objects.create(
+        organization=institute, amount=1000, currency="EUR", created_by=cast.organization_administrator
+    )
+    institute.approval_above = 0
+    institute.save(update_fields=["approval_above"])
+    waiting = book(listing, colleague, now, start=now + 20 * DAY, reason="A deadline.").approval
+    passkey = Authenticator.objects.create(user=make_user("keyed@example.com"), type="webauthn", data={"name": "Key"})
+    token, _secret = make_token(user=cast.buyer, name="backup", scopes=[Scope.BILLING_READ], days=30, now=now)
+    shared_key = add_shared_key(organization=institute, by=cast.organization_administrator, text=KEY, now=now)
     arguments = {
+        "organization_budget_end": [institute.pk, budget.pk],
+        "organization_approval": [institute.pk, waiting.pk],
+        **{f"notification_{what}": [cast.buyer.notifications.get(key="told").pk] for what in ("read", "keep")},
+        "unsubscribe": [unsubscribing.link(cast.buyer, "booking.changed").split("/")[-2]],
+        **{f"webhook_{page}": [hears.pk] for page in ("detail", "edit", "test", "enable", "new_secret", "remove")},
+        "webhook_redeliver": [hears.pk, delivery.pk],
+        "verification_document": [sent.pk],
+        "verification_document_remove": [other[0].pk],
+        "verification_file": [link_token(sent, viewer=cast.buyer)],
+        "invitation": ["no-secret"],
+        "invitation_accept": [letter.pk],
+        **{f"invitation_{what}": [institute.pk, letter.pk] for what in ("resend", "revoke")},
+        **{f"member_{what}": [institute.pk, colleague.pk] for what in ("role", "remove")},
+        **{f"{what}_create": [institute.pk] for what in ("project", "cost_centre")},
+        **{f"project_{what}": [institute.pk, project.pk] for what in ("edit", "archive", "restore")},
+        **{f"cost_centre_{what}": [institute.pk, centre.pk] for what in ("archive", "restore")},
         "maintenance_cancel": [machine.pk, upkeep.pk],
         "ssh_key_delete": [key.pk],
-        "account_confirm_email": ["no-such-key"],
+        "organization_key_delete": [institute.pk, shared_key.pk],
+        **{f"token_{page}": [token.pk] for page in ("detail", "revoke")},
+        "feed_bookings": [renew_feed(user=cast.buyer, now=now)[1]],
+        "feed_machines": [renew_feed(user=cast.provider, now=now)[1]],
+        "export_file": [DataExport.objects.create(user=cast.buyer, file="exports/x.zip").pk],
+        "session_end": [UserSession.objects.create(user=cast.buyer, ip="127.0.0.1", session_key="x").pk],
+        **{f"mfa_{what}_webauthn": [passkey.pk] for what in ("edit", "remove")},
         "account_reset_password_from_key": ["0", "no-such-key"],
         "agent_revoke": [machine.pk, agent.row.pk],
         "agent_work_ack": [asked.pk],
@@ -407,6 +685,7 @@ def addresses(cast: Cast, listing: Listing, staged: Booking, card: SavedCard, no
         "plan_change": ["professional"],
         **{f"invoice_{page}": [Invoice.objects.get(booking=paid).pk] for page in ("detail", "pdf", "xml")},
         **{f"statement_{page}": [now.date()] for page in ("detail", "pdf", "csv")},
+        **{f"organization_statement_{page}": [institute.pk, now.date()] for page in ("detail", "pdf", "csv")},
         "booking_pay": [held.pk],
         "charge_pay": [staged.pk, staged.charges.get(number=2).pk],
         "charge_pay_card": [staged.pk, staged.charges.get(number=1).pk],
@@ -414,7 +693,7 @@ def addresses(cast: Cast, listing: Listing, staged: Booking, card: SavedCard, no
         "charge_pay_abandon": [staged.pk, staged.charges.get(number=2).pk],
         "card_default": [card.pk],
         "card_remove": [card.pk],
-        "payment_detail": [paid.payments.get().pk],
+        **{f"payment_{page}": [paid.payments.get().pk] for page in ("detail", "history")},
         "payout_detail": [payout.pk],
         "payout_account_remove": [payout.account_id],
         "booking_pay_authenticated": [held.pk],
@@ -428,6 +707,8 @@ def addresses(cast: Cast, listing: Listing, staged: Booking, card: SavedCard, no
             found[name] = reverse(name, args=arguments[name])
         elif "<uuid:" not in pattern:
             found[name] = reverse(name)
+        elif name.startswith("organization_"):
+            found[name] = reverse(name, args=[institute.pk])
         elif name.startswith("booking_"):
             found[name] = reverse(name, args=[paid.pk])
         elif name.startswith(("machine_", "benchmark_")) or name == "listing_create":
@@ -457,8 +738,8 @@ def words(response: HttpResponse, address: str) -> str:
     if response.status_code != 302:
         return str(response.status_code)
     to = urlsplit(response["Location"])
-    for path, word in ((reverse("account_login"), "login"), (reverse("admin:login"), "admin")):
-        if to.path == path and "next" in parse_qs(to.query):
+    for route, word in (("account_login", "login"), ("admin:login", "admin"), ("account_reauthenticate", "again")):
+        if to.path == reverse(route) and "next" in parse_qs(to.query):
             return word
     return "302"
 
@@ -567,7 +848,7 @@ def test_state_history_and_money_are_not_typed_by_administrators(client, cast):
     client.force_login(cast.administrator)
     shown = {
         "booking", "bookingevent", "datawipe", "charge", "payment", "chargeback", "savedcard", "invoice", "payout",
-        "ledgeraccount", "ledgertransaction", "webhookevent", "outgoingmail", "benchmark",
+        "ledgeraccount", "ledgertransaction", "webhookevent", "outgoingmail", "benchmark", "apitoken", "apitokenuse",
     }  # fmt: skip
     for model in admin.site._registry:
         if model._meta.model_name in shown:

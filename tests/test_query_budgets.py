@@ -16,8 +16,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from accounts.models import SSHKey, User
+from accounts.models import Scope, SSHKey, User, WebhookEndpoint
 from accounts.services.notifications import notify
+from accounts.services.tokens import make_token, record_use, renew_feed
 from billing.models import (
     Chargeback,
     Invoice,
@@ -30,7 +31,7 @@ from billing.models import (
 )
 from billing.services import payouts
 from billing.services.refunds import request_refund as give_back
-from bookings.models import Booking, BookingEvent, WipeStatus
+from bookings.models import Approval, Booking, BookingEvent, Budget, WipeStatus
 from common.ids import uuid7
 from machines.services.passports import take_inventory
 from machines.services.reliability import charge
@@ -40,6 +41,14 @@ from tests.earning import make_due, make_iban
 from tests.machines.agents import make_agent, make_unread
 from tests.machines.inventories import gpus, inventory
 from tests.machines.measured import closed, give_agent, listed, silent
+from tests.organizations import (
+    book_for,
+    make_cost_centre,
+    make_member,
+    make_organization,
+    make_organization_details,
+    make_project,
+)
 from tests.people import (
     DAY,
     HOUR,
@@ -197,6 +206,41 @@ def test_booking(client, listing, cast: Cast, now):
     ask()
 
 
+def test_histories(client, listing, cast: Cast, now):
+    """With a few changes, and with more than a page of them."""
+    booking = make_over(listing, cast.buyer, end=now - HOUR)
+    organization = make_organization(cast.organization_administrator)
+
+    def more(times: int) -> None:
+        for number in range(times):
+            Booking.objects.filter(pk=booking.pk).update(
+                purchase_order=f"PO-{times}-{number}", organization=organization
+            )
+            booking.charges.update(dropped_because=f"{times} {number}")
+            make_member(organization, make_user(f"m{times}-{number}@example.com"))
+            make_project(organization, f"Project {times} {number}")
+            booking.machine.listings.update(price_hour=number + times)
+            SSHKey.objects.create(user=cast.buyer, name="k", public_key="k", key_type="t", fingerprint=uuid7().hex)
+
+    def ask() -> None:
+        for name, page in {
+            "buyer": f"/bookings/{booking.pk}/history/",
+            "provider": f"/machines/{booking.machine_id}/history/",
+            "organization_administrator": f"/organizations/{organization.pk}/history/",
+        }.items():
+            client.force_login(getattr(cast, name))
+            check(client, f"history, {name}", page)
+        client.force_login(cast.buyer)
+        check(client, "history of oneself, buyer", "/accounts/history/")
+        client.force_login(cast.administrator)
+        check(client, "history of a payment, administrator", f"/billing/payments/{booking.payments.get().pk}/history/")
+
+    more(1)
+    ask()
+    more(20)
+    ask()
+
+
 def test_extending_and_ending_early(client, listing, cast: Cast, now):
     """With nobody near, and with many who have booked what follows."""
     booking = make_running(listing, cast.buyer, start=now - HOUR)
@@ -265,6 +309,81 @@ def test_invoices(client, listing, buyer, now):
     ask()
 
 
+def test_tokens_and_feeds(client, listing, provider, buyer, now):
+    """With few tokens, uses, keys and bookings, and with many."""
+    token, _secret = make_token(user=provider, name="first", scopes=[Scope.BILLING_READ], days=30, now=now)
+    _feed, secret = renew_feed(user=provider, now=now)
+    client.force_login(provider)
+
+    def ask(first: int, last: int) -> None:
+        for number in range(first, last):
+            make_paid(listing, buyer, start=now + (2 + number) * DAY, asked=now)
+            closed(listing.machine, now + (30 + number) * DAY, 60)
+            make_token(user=provider, name=f"{number}", scopes=[Scope.BILLING_READ], days=30, now=now)
+            record_use(token=token, method="GET", path="/", status=200, address=None, now=now)
+            organization = make_organization(provider, f"Institute {number}")
+            renew_feed(user=provider, organization=organization, now=now)
+            organization.ssh_keys.create(name="k", public_key="x", key_type="x", fingerprint="x", added_by=buyer)
+        check(client, "tokens, provider", "/accounts/tokens/")
+        check(client, "token, provider", f"/accounts/tokens/{token.pk}/")
+        check(client, "feeds, provider", "/feeds/")
+        check(client, "feed of machines", f"/feeds/{secret}/machines.ics")
+        check(client, "keys of an organization", f"/organizations/{organization.pk}/keys/")
+
+    ask(0, 2)
+    ask(2, 12)
+
+
+def test_money_of_an_organization(client, listing, member, organization_administrator, administrator, now):
+    """With few bookings, and with many, of several projects, servers and months; of few servers, and of many."""
+    institute = make_organization(organization_administrator)
+    make_organization_details(institute)
+    make_member(institute, member)
+    for person in (member, organization_administrator):
+        verify(person, by=administrator, now=now)
+    year = {"period": "own", "first": f"{now - 400 * DAY:%Y-%m-%d}", "last": f"{now:%Y-%m-%d}"}
+
+    def more(first: int, last: int) -> None:
+        for number in range(first, last):
+            other = make_listing(make_machine(listing.machine.provider, f"for-many-{number}", gpu_model=f"G{number}"))
+            make_listing(make_machine(organization_administrator, f"ours-{number}", organization=institute))
+            booker = (member, organization_administrator)[number % 2]
+            asked = now - 40 * (number % 2) * DAY
+            project = make_project(institute, f"Project {number}")
+            book_for(institute, booker, other, start=now + (2 + number) * DAY, asked=asked, project=project)
+            owner, given = organization_administrator, {"amount": 9999, "currency": "EUR"}
+            Budget.objects.create(organization=institute, project=project, created_by=owner, **given)
+            Approval.objects.create(
+                booking=Booking.objects.filter(organization=institute, approval=None).latest("created_at"),
+                organization=institute,
+                reason="A deadline.",
+                expires_at=now,
+                status="waiting" if number % 2 else "expired",
+            )
+
+    def ask() -> None:
+        home = f"/organizations/{institute.pk}"
+        client.force_login(organization_administrator)
+        check(client, "bookings of an organization, administrator", f"{home}/bookings/")
+        check(client, "machines of an organization, administrator", f"{home}/machines/")
+        check(client, "spend of an organization, administrator", f"{home}/spend/", **year)
+        check(client, "budgets of an organization, administrator", f"{home}/budgets/")
+        check(client, "approvals of an organization, administrator", f"{home}/approvals/")
+        check(client, "invoices of an organization, administrator", f"{home}/invoices/")
+        check(client, "statements of an organization, administrator", f"{home}/statements/")
+        check(client, "statement of an organization, administrator", f"{home}/statements/{now:%Y-%m}/")
+        invoice = Invoice.objects.filter(organization=institute).first()
+        check(client, "invoice of an organization, administrator", f"/billing/invoices/{invoice.pk}/")
+        client.force_login(member)
+        check(client, "bookings of an organization, member", f"{home}/bookings/")
+        check(client, "spend of an organization, member", f"{home}/spend/", **year)
+
+    more(0, 3)
+    ask()
+    more(3, 16)
+    ask()
+
+
 def test_earnings(client, listing, buyer, provider, administrator, now):
     """With little earned, and with much: each booking in its own payout, and as many that are not paid out yet."""
     make_iban(provider, now=now)
@@ -322,7 +441,44 @@ def test_health_and_notifications(client, provider, now):
         client.force_login(provider)
         check(client, "machine health, provider", f"/machines/{machine.pk}/health/")
         check(client, "machine health, provider", f"/machines/{machine.pk}/health/", span="month", node="n0")
+        for number in range(first, last if last < 10 else 9):
+            hears = WebhookEndpoint.objects.create(
+                user=provider, name=f"{number}", url="https://x", events=["booking.access"]
+            )
+            hears.deliveries.create(key=f"{number}", event="test", title="Test", body="{}")
         check(client, "notifications, provider", "/accounts/notifications/")
+        check(client, "what one is told, provider", "/accounts/notifications/settings/")
+        check(client, "webhooks, provider", "/accounts/notifications/webhooks/")
+        check(client, "webhook, provider", f"/accounts/notifications/webhooks/{hears.pk}/")
+
+    ask(0, 2)
+    ask(2, 20)
+
+
+def test_an_organization(client, organization_administrator, now):
+    """With few members, invitations, projects and cost centres, and with many."""
+    institute = make_organization(organization_administrator)
+
+    def ask(first: int, last: int) -> None:
+        for number in range(first, last):
+            make_member(institute, make_user(f"member-{number}@institute.example"))
+            make_project(institute, f"Project {number}")
+            make_project(institute, f"Archived {number}", archived_at=now)
+            make_cost_centre(institute, f"{number}")
+            make_member(make_organization(make_user(f"boss-{number}@institute.example")), organization_administrator)
+            institute.invitations.create(
+                email=f"new-{number}@institute.example",
+                token_hash=f"{number:064}",
+                invited_by=organization_administrator,
+                expires_at=now + DAY,
+            )
+        client.force_login(organization_administrator)
+        home = f"/organizations/{institute.pk}"
+        check(client, "organizations, administrator", "/organizations/")
+        check(client, "organization, administrator", f"{home}/")
+        check(client, "organization members, administrator", f"{home}/members/")
+        check(client, "organization projects, administrator", f"{home}/projects/")
+        check(client, "organization settings, administrator", f"{home}/settings/")
 
     ask(0, 2)
     ask(2, 20)

@@ -26,13 +26,18 @@ class BillingKind(models.TextChoices):
 
 
 class BillingDetails(models.Model):
-    """Whom invoices name, as it is now. Invoices and bookings keep what it was when they were made.
+    """Whom invoices to a person or an organization name, as it is now. Invoices and bookings keep what it was then.
 
     ``accounts.tax`` says what VAT follows from it.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="billing_details", db_column="customer_id")
+    user = models.OneToOneField(
+        User, on_delete=models.CASCADE, null=True, blank=True, related_name="billing_details", db_column="customer_id"
+    )
+    organization = models.OneToOneField(
+        "accounts.Organization", on_delete=models.CASCADE, null=True, blank=True, related_name="billing_details"
+    )
     kind = models.CharField(max_length=20, choices=BillingKind.choices, default=BillingKind.INDIVIDUAL)
     name = models.CharField("legal name", max_length=200, validators=[check_line], help_text="Of people their own.")
     street = models.CharField(max_length=200, validators=[check_line])
@@ -59,6 +64,10 @@ class BillingDetails(models.Model):
         ordering = ["name"]
         constraints = [
             models.CheckConstraint(condition=Q(kind__in=BillingKind.values), name="billing_details_kind_known"),
+            models.CheckConstraint(
+                condition=Q(user__isnull=False, organization=None) | Q(user=None, organization__isnull=False),
+                name="billing_details_of_one",
+            ),
             models.CheckConstraint(
                 condition=Q(kind=BillingKind.BUSINESS) | Q(vat_id=""), name="billing_details_vat_ids_of_businesses"
             ),
@@ -97,7 +106,8 @@ class BillingDetails(models.Model):
     @property
     def email(self) -> str:
         """Where invoices go."""
-        return str(self.invoice_email or self.user.email)
+        owner = self.user or (self.organization.owner if self.organization else None)
+        return str(self.invoice_email or (owner.email if owner else ""))
 
     def frozen(self) -> dict[str, str]:
         """As a booking keeps them, beside the tax that was decided by them."""

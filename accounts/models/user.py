@@ -86,6 +86,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         return str(self.organization_name or self.name or f"Member {self.id.hex[-6:]}")
 
     @property
+    def known_as(self) -> str:
+        """What those who belong to the same organization see."""
+        return str(self.name or self.email)
+
+    @property
     def is_provider(self) -> bool:
         return Role.PROVIDER in self.roles
 
@@ -96,5 +101,5 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def is_verified(self) -> bool:
-        """Whether an administrator has approved this person's or institution's papers."""
-        return any(v.is_approved for v in self.verifications.all())
+        """Whether an administrator has approved this person's or institution's papers, and not too long ago."""
+        return any(verification.is_valid for verification in self.verifications.all())

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from django.db import transaction
 from django.db.models import QuerySet
 
-from accounts.models import Role, User
+from accounts.models import Membership, Role, User
 from common.errors import MarketplaceError
 
 log = logging.getLogger(__name__)
@@ -49,3 +49,22 @@ def set_purposes(*, user: User, purposes: Collection[str]) -> None:
 def become_provider(*, user: User) -> None:
     """Add the provider role. Doing so twice is quiet."""
     set_purposes(user=user, purposes={*user.roles, Role.PROVIDER})
+
+
+@transaction.atomic
+def follow_memberships(*, user: User) -> None:
+    """Make the person an Organizational Administrator if they are an administrator of any organization, else not.
+
+    The person's row is locked before their memberships are read: where two organizations change at once, the later one
+    sees what the earlier did.
+    """
+    row = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    is_one = Membership.objects.administrators().filter(user=row).exists()
+    if is_one == (Role.ORGANIZATIONAL_ADMINISTRATOR in row.roles):
+        user.roles = row.roles
+        return
+    others = [role for role in row.roles if role != Role.ORGANIZATIONAL_ADMINISTRATOR]
+    roles = [*others, Role.ORGANIZATIONAL_ADMINISTRATOR.value] if is_one else others
+    log.info("roles of user %s: %s, before %s, by their memberships", user.pk, roles, row.roles)
+    row.roles = user.roles = roles
+    row.save(update_fields=["roles"])

@@ -5,7 +5,15 @@ idempotency key made from one of our rows, so that asking twice does it once. Er
 the few of :mod:`billing.errors`.
 """
 
-from billing.gateway.cards import Card, begin_card, create_customer, fill_card_form, finished_card, forget_card
+from billing.gateway.cards import (
+    Card,
+    begin_card,
+    create_customer,
+    delete_customer,
+    fill_card_form,
+    finished_card,
+    forget_card,
+)
 from billing.gateway.client import client
 from billing.gateway.disputes import Dispute, get_dispute
 from billing.gateway.events import verified_event
@@ -32,6 +40,7 @@ __all__ = [
     "confirm_intent",
     "create_customer",
     "create_intent",
+    "delete_customer",
     "fill_card_form",
     "find_intent",
     "finished_card",

@@ -1,5 +1,6 @@
 """Money: payments, refunds, invoices, payouts, the ledger behind them, and what the processor tells."""
 
+from billing.models import tracked  # noqa: F401  # history: its triggers, and the tables that they write
 from billing.models.card import SavedCard
 from billing.models.chargeback import Chargeback, ChargebackState
 from billing.models.invoice import Invoice, InvoiceCounter, Series

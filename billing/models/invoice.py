@@ -8,6 +8,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts.models import Organization, User
+from accounts.permissions import OrganizationAction, organizations_where
 from accounts.tax import TaxKind
 from billing.models.chargeback import Chargeback
 from billing.models.payment import Payment
@@ -44,6 +46,21 @@ class InvoiceCounter(models.Model):
         return f"{self.series}-{self.year}: {self.last}"
 
 
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    def of(self, account: User | Organization) -> "InvoiceQuerySet":
+        """An organization's; or a person's own, without what they bought for an organization."""
+        if isinstance(account, Organization):
+            return self.filter(organization=account)
+        return self.filter(owner=account, organization=None)
+
+    def seen_by(self, user: User) -> "InvoiceQuerySet":
+        """Those of whoever paid, of organizations in which the person's role shows them, and for administrators all."""
+        if user.is_platform_administrator:
+            return self.all()
+        theirs = organizations_where(user, OrganizationAction.SEE_INVOICES)
+        return self.filter(Q(owner=user) | Q(organization__in=theirs))
+
+
 class Invoice(models.Model):
     """A document as it was issued: parties, lines and tax are frozen in. A correction is a credit note.
 
@@ -64,6 +81,14 @@ class Invoice(models.Model):
         on_delete=models.PROTECT,
         related_name="invoices",
         help_text="Whom it is addressed to: the buyer or, self-billed, the provider.",
+    )
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="invoices",
+        help_text="Whom the buyer bought for, and whose it is then; empty: the buyer's own.",
     )
     booking = models.ForeignKey(Booking, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, null=True, blank=True, related_name="invoices")
@@ -86,6 +111,8 @@ class Invoice(models.Model):
     pdf = models.CharField(max_length=200, blank=True)
     pdf_sha256 = models.CharField(max_length=64, blank=True)
 
+    objects = InvoiceQuerySet.as_manager()
+
     class Meta:
         db_table = "invoices"
         ordering = ["-issued_at", "-sequence"]
@@ -102,6 +129,11 @@ class Invoice(models.Model):
         ]
         indexes = [
             models.Index(fields=["owner", "-issued_at"], name="invoices_of_owner"),
+            models.Index(
+                fields=["organization", "-issued_at"],
+                condition=Q(organization__isnull=False),
+                name="invoices_of_organization",
+            ),
             models.Index(fields=["issued_at"], condition=Q(pdf=""), name="invoices_to_print"),
         ]
 

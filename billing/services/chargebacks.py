@@ -6,10 +6,11 @@ from datetime import datetime
 from django.db import transaction
 from django.urls import reverse
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.outbox import written_for
 from accounts.services.roles import administrators
+from accounts.services.telling import tell
 from billing import gateway
 from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import Dispute
@@ -127,10 +128,12 @@ def _tell(chargeback: Chargeback, *, now: datetime) -> None:
     page = reverse("admin:billing_chargeback_change", args=[chargeback.pk])
     for user in administrators().exclude(pk=provider.pk):
         with written_for(user):
-            _tell_one(user, key, tone, _to_administrators(chargeback), ("Open the chargeback", page), now=now)
+            words = _to_administrators(chargeback)
+            _tell_one(user, EventKind.TROUBLE, key, tone, words, ("Open the chargeback", page), now=now)
     with written_for(provider):
         link = f"/bookings/{booking.pk}/"
-        _tell_one(provider, key, tone, _to_provider(chargeback), ("Open the booking", link), now=now)
+        words = _to_provider(chargeback)
+        _tell_one(provider, EventKind.CHARGEBACK, key, tone, words, ("Open the booking", link), now=now)
 
 
 @transaction.atomic
@@ -150,13 +153,15 @@ def _tell_of_plan(dispute: Dispute, *, now: datetime) -> None:
     key = f"plan-dispute:{dispute.id}:{dispute.status}"
     for user in administrators():
         with written_for(user):
-            _tell_one(user, key, Notification.Tone.BAD, words, ("Open the payment", page), now=now)
+            bad, button = Notification.Tone.BAD, ("Open the payment", page)
+            _tell_one(user, EventKind.TROUBLE, key, bad, words, button, now=now)
 
 
-def _tell_one(user: User, key: str, tone: str, words: list[str], action: tuple[str, str], *, now: datetime) -> None:
+def _tell_one(
+    user: User, event: EventKind, key: str, tone: str, words: list[str], action: tuple[str, str], *, now: datetime
+) -> None:
     subject, *paragraphs = words
-    notify(user=user, key=key, title=subject, text=paragraphs[0], link=action[1], tone=tone, now=now)
-    write_mail(user=user, key=key, subject=subject, paragraphs=paragraphs, action=action)
+    tell(user=user, event=event, key=key, subject=subject, paragraphs=paragraphs, action=action, tone=tone, now=now)
 
 
 def _to_administrators(chargeback: Chargeback) -> list[str]:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from django.db.models import Max, QuerySet, Sum
+from django.db.models import F, Max, Q, QuerySet, Sum
 
 from billing.documents.figures import FaultyDocument, check
 from billing.documents.stored import NotADocument
@@ -37,6 +37,7 @@ def findings() -> Iterator[str]:
     yield from _numbers()
     yield from _documents()
     yield from _corrections()
+    yield from _accounts()
     yield from _payments()
     yield from _givings_back()
     yield from _payouts()
@@ -102,6 +103,15 @@ def _invoiced_again() -> defaultdict[Any, dict[str, Decimal]]:
     return again
 
 
+def _accounts() -> Iterator[str]:
+    """What was bought for an organization is the organization's, and nothing else is."""
+    differs = Q(organization=None, booking__organization__isnull=False) | Q(organization__isnull=False) & (
+        Q(booking__organization=None) | ~Q(organization=F("booking__organization"))
+    )
+    for row in Invoice.objects.filter(differs, booking__isnull=False).select_related("booking").defer("document"):
+        yield f"{row.number} is not in the books of whoever booking {row.booking} was made for."
+
+
 def _payments() -> Iterator[str]:
     """Each payment that was earned has an invoice of its amount; less its credit notes it is what still counts as earned.
 
@@ -110,7 +120,7 @@ def _payments() -> Iterator[str]:
     earned = _earnings("transaction__payment")
     tax = _earnings("transaction__payment", kinds=(AccountKind.TAX,))
     again = _invoiced_again()
-    invoices = {
+    invoices: dict[Any, Any] = {
         row.payment_id: row
         for row in Invoice.objects.filter(series=Series.INVOICE, corrects=None)
         .select_related("payment")

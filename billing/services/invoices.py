@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db.models import QuerySet, Sum
 
-from accounts.models import User
+from accounts.models import Organization, User
 from accounts.tax import TaxKind, Treatment, details_of, split_of, supplier_treatment_of, treatment_of
 from billing import mails
 from billing.documents import parties
@@ -93,7 +93,15 @@ def issue_invoice(*, payment: Payment, now: datetime) -> Invoice:
         card_digits=_digits(payment.card_label),
         booking_reference=booking.reference,
     )
-    invoice = _issue(Series.INVOICE, document, owner=payment.payer, now=now, booking=booking, payment=payment)
+    invoice = _issue(
+        Series.INVOICE,
+        document,
+        owner=payment.payer,
+        now=now,
+        organization=booking.organization,
+        booking=booking,
+        payment=payment,
+    )
     payment.invoice_number = invoice.number
     payment.save(update_fields=["invoice_number"])
     return invoice
@@ -102,7 +110,7 @@ def issue_invoice(*, payment: Payment, now: datetime) -> Invoice:
 def _first_of(payment: Payment) -> Invoice | None:
     """What the payment was invoiced with, not what corrects a credit note."""
     first = Invoice.objects.filter(payment=payment, series=Series.INVOICE, corrects=None)
-    return first.select_related("owner", "booking").first()
+    return first.select_related("owner", "organization", "booking").first()
 
 
 def _lines_of(charge: Charge, net: Decimal, currency: str) -> tuple[DocumentLine, ...]:
@@ -279,7 +287,7 @@ def _correct(
         corrects_on=document_of(corrected).issued_on,
         **changes,
     )
-    about = {"booking": invoice.booking, "corrects": corrected, **about}
+    about = {"organization": invoice.organization, "booking": invoice.booking, "corrects": corrected, **about}
     return _issue(series, document, owner=invoice.owner, now=now, **about)
 
 
@@ -424,9 +432,12 @@ def _issue(series: str, document: InvoiceDocument, *, owner: User, now: datetime
         document=to_json(document),
         **about,
     )
-    details = details_of(owner)
-    if details is not None and details.is_business:
-        mails.invoice_issued(invoice, address=details.invoice_email)
+    whose = invoice.organization or owner
+    details = details_of(whose)
+    if isinstance(whose, Organization):
+        mails.invoice_issued(invoice, to=whose.owner, address=details.invoice_email if details else "")
+    elif details is not None and details.is_business:
+        mails.invoice_issued(invoice, to=owner, address=details.invoice_email)
     soon("billing.tasks.print_invoice", str(invoice.pk))
     return invoice
 

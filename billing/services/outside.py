@@ -6,10 +6,11 @@ from uuid import UUID
 from django.db import transaction
 from django.urls import reverse
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.outbox import written_for
 from accounts.services.roles import administrators
+from accounts.services.telling import tell
 from billing import gateway
 from billing.errors import ProcessorRefused
 from billing.gateway import MadeRefund
@@ -136,7 +137,18 @@ def _tell(refund: Refund, superseded: list[Refund], *, now: datetime) -> None:
     with written_for(buyer):
         title = f"{money(refund.amount, refund.currency)} of booking {booking.reference} is on its way back to you"
         link, good = f"/bookings/{booking.pk}/", Notification.Tone.GOOD
-        notify(user=buyer, key=key, title=title, link=link, tone=good, now=now)
+        tell(
+            user=buyer,
+            event=EventKind.REFUND_BEGUN,
+            key=key,
+            subject=title,
+            paragraphs=[],
+            action=("Open the booking", link),
+            tone=good,
+            organization=booking.organization,
+            about={"booking": str(booking.pk), "reference": booking.reference},
+            now=now,
+        )
     link = reverse("admin:billing_payment_change", args=[refund.payment_id])
     for user in administrators():
         with written_for(user):
@@ -144,8 +156,17 @@ def _tell(refund: Refund, superseded: list[Refund], *, now: datetime) -> None:
             said = [f"It was begun in the processor's dashboard. Booking {booking.reference}."]
             said += [_given_up(other) for other in superseded]
             tone = Notification.Tone.WARN if superseded else Notification.Tone.INFO
-            notify(user=user, key=key, title=subject, text=" ".join(said), link=link, tone=tone, now=now)
-            write_mail(user=user, key=key, subject=subject, paragraphs=said, action=("Open the payment", link))
+            tell(
+                user=user,
+                event=EventKind.TROUBLE,
+                key=key,
+                subject=subject,
+                paragraphs=said,
+                action=("Open the payment", link),
+                text=" ".join(said),
+                tone=tone,
+                now=now,
+            )
 
 
 def _given_up(refund: Refund) -> str:

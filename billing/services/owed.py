@@ -82,10 +82,9 @@ def owing(*, provider: UUID | None = None, currency: str = "") -> QuerySet[Any]:
     """Bookings of which something is owed and in no payout; of everybody, or of one provider in one currency."""
     entries = LedgerEntry.objects.filter(account__kind=AccountKind.PROVIDER_PAYABLE, booking__isnull=False)
     lines = PayoutLine.objects.filter(payout__retry=None).exclude(payout__status=PayoutStatus.RECEIVED)
-    bookings = with_earnings()
+    bookings = with_earnings(provider=provider)
     if provider is not None:
         entries, lines = entries.filter(account__owner=provider), lines.filter(payout__provider=provider)
-        bookings = bookings.filter(machine__provider=provider)
     if currency:
         entries, bookings = entries.filter(account__currency=currency), bookings.filter(currency=currency)
     # Almost all bookings of the past have been paid out: the ledger says at a glance of which that is not so.
@@ -94,8 +93,26 @@ def owing(*, provider: UUID | None = None, currency: str = "") -> QuerySet[Any]:
     return bookings.filter(is_open).exclude(left=0)
 
 
-def with_earnings() -> QuerySet[Any]:
-    """Paid bookings with what was ``earned``, what of it was ``taken`` by payouts, and what is ``left``.
+def owed_accounts(*, ended_by: datetime) -> list[tuple[UUID, str]]:
+    """Whom something is owed, in which currency, for bookings that were over by then, in payouts on their way or in none.
+
+    By the ledger, not by whose the machines are now: one that has another owner since has earned for both.
+    """
+    entries = LedgerEntry.objects.filter(account__kind=AccountKind.PROVIDER_PAYABLE)
+    over = Booking.objects.filter(OVER, paid_at__isnull=False, end__lte=ended_by)
+    balances = (
+        entries.filter(booking__in=over)
+        .order_by()
+        .values("booking", "account__owner", "account__currency")
+        .annotate(balance=Sum("amount"))
+        .filter(balance__lt=0)
+    )
+    return sorted(set(balances.values_list("account__owner", "account__currency")))
+
+
+def with_earnings(*, provider: UUID | None = None) -> QuerySet[Any]:
+    """Paid bookings with what was ``earned``, what of it was ``taken`` by payouts, and what is ``left``; of one provider
+    or, where a machine has had several, of all together.
 
     A payout that failed keeps what is in it until it is tried again, so that it is not invoiced twice. A retry has the
     lines of the first try: only those count.
@@ -104,6 +121,8 @@ def with_earnings() -> QuerySet[Any]:
         booking=OuterRef("pk"), account__kind=AccountKind.PROVIDER_PAYABLE, transaction__payout=None
     )
     taken = PayoutLine.objects.filter(booking=OuterRef("pk"), payout__retry_of=None)
+    if provider is not None:
+        earned, taken = earned.filter(account__owner=provider), taken.filter(payout__provider=provider)
     return Booking.objects.filter(paid_at__isnull=False).annotate(
         earned=_sum_of(earned, -F("amount")), taken=_sum_of(taken, F("amount")), left=F("earned") - F("taken")
     )

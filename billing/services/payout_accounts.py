@@ -10,9 +10,9 @@ from datetime import datetime
 from django.conf import settings
 from django.db import transaction
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
-from accounts.outbox import write_mail
-from accounts.services.notifications import notify
+from accounts.services.telling import tell
 from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import connect as gateway
 from billing.models import Payout, PayoutAccount, PayoutMethod, PayoutStatus
@@ -75,8 +75,9 @@ def remove_account(*, account: PayoutAccount, now: datetime) -> None:
 
 def _tell_of_change(user: User, account: PayoutAccount, what: str) -> None:
     """Whoever did it: the account may be in the wrong hands."""
-    write_mail(
+    tell(
         user=user,
+        event=EventKind.SECURITY,
         key=f"payout-account:{account.pk}:{'removed' if 'removed' in what else 'entered'}",
         subject="Where your earnings go was changed",
         paragraphs=[what, "If it was not you: change your password, enter the right account, and write to us."],
@@ -155,12 +156,15 @@ def _write_down(there: gateway.ConnectedAccount, *, now: datetime) -> PayoutAcco
     account.requirements, account.currencies = there.requirements[:500], list(there.currencies)
     account.save(update_fields=["details_submitted", "payouts_enabled", "requirements", "currencies"])
     if account.payouts_enabled != was_enabled and account.replaced_at is None:
-        notify(
+        tell(
             user=account.user,
+            event=EventKind.PAYOUT_STEP,
             key=f"payout-account:{account.pk}:{now:%Y%m%d%H%M%S}",
-            title="Stripe can pay you now" if account.payouts_enabled else "Stripe has stopped paying you",
-            text="" if account.payouts_enabled else "It wants to know something first. Your earnings wait meanwhile.",
-            link=PAGE,
+            subject="Stripe can pay you now" if account.payouts_enabled else "Stripe has stopped paying you",
+            paragraphs=[]
+            if account.payouts_enabled
+            else ["It wants to know something first. Your earnings wait meanwhile."],
+            action=("Where you are paid to", PAGE),
             tone=Notification.Tone.GOOD if account.payouts_enabled else Notification.Tone.BAD,
             now=now,
         )

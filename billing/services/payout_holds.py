@@ -2,14 +2,17 @@
 
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import transaction
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
-from accounts.services.notifications import notify
+from accounts.services.decisions import require_two
 from accounts.services.roles import require_administrator
+from accounts.services.telling import tell
 from billing.errors import PaymentError
-from billing.models import PayoutHold
+from billing.models import AccountKind, LedgerEntry, PayoutHold
 from billing.services.payouts import lock_earnings
 from bookings.models import Booking
 from common.formats import money
@@ -35,48 +38,65 @@ def place_hold(*, booking: Booking, amount: Decimal | None, reason: str, by: Use
         raise PaymentError("Say why it is held: the provider reads it.", field="reason")
     if amount is not None and (amount <= 0 or rounded(amount, booking.currency) != amount):
         raise PaymentError(f"An amount of {booking.currency} above zero, or nothing for all of it.", field="amount")
-    lock_earnings(booking.machine.provider_id, booking.currency)
+    for owner in _owners(booking):
+        lock_earnings(owner, booking.currency)
     hold = PayoutHold.objects.create(
         booking=booking, amount=amount, reason=reason.strip()[:300], placed_at=now, placed_by=by
     )
     part = "What it earned" if amount is None else f"{money(amount, booking.currency)} of what it earned"
-    notify(
+    tell(
         user=booking.machine.provider,
+        event=EventKind.EARNINGS,
         key=f"hold:{hold.pk}",
-        title=f"Held: booking {booking.reference}",
-        text=f"{part} is not paid out for now. {hold.reason}",
-        link=EARNINGS,
+        subject=f"Held: booking {booking.reference}",
+        paragraphs=[f"{part} is not paid out for now. {hold.reason}"],
+        action=("Your earnings", EARNINGS),
         tone=Notification.Tone.WARN,
         now=now,
     )
     return hold
 
 
+def _owners(booking: Booking) -> list[UUID]:
+    """Who has earned with it: the provider, and who was before them; always in one order."""
+    entries = LedgerEntry.objects.filter(booking=booking, account__kind=AccountKind.PROVIDER_PAYABLE)
+    return sorted({booking.machine.provider_id, *entries.values_list("account__owner", flat=True).distinct()})
+
+
 @transaction.atomic
-def release_hold(*, hold: PayoutHold, reason: str, by: User, now: datetime) -> PayoutHold:
-    """Let it go with the next payout.
+def release_hold(*, hold: PayoutHold, reason: str, by: User, second: User | None, now: datetime) -> PayoutHold:
+    """Let it go with the next payout. It takes two administrators (rules: Administrators).
 
     Raises:
-        NotAnAdministrator: ``by`` is none.
+        NotAnAdministrator, TakesTwo: not two administrators.
         PaymentError: it was released before, or there is no reason.
     """
-    require_administrator(by)
+    require_two(by=by, second=second)
     if not reason.strip():
         raise PaymentError("Say why it is released.", field="reason")
     row = (
         PayoutHold.objects.select_for_update(of=("self",)).select_related("booking__machine__provider").get(pk=hold.pk)
     )
-    if row.released_at is not None:
-        raise PaymentError("It was released already.")
+    check_release(row)
     row.released_at, row.released_by, row.released_because = now, by, reason.strip()[:300]
     row.save(update_fields=["released_at", "released_by", "released_because"])
-    notify(
+    tell(
         user=row.booking.machine.provider,
+        event=EventKind.EARNINGS,
         key=f"hold-released:{row.pk}",
-        title=f"No longer held: booking {row.booking.reference}",
-        text="It goes with the next payout.",
-        link=EARNINGS,
+        subject=f"No longer held: booking {row.booking.reference}",
+        paragraphs=["It goes with the next payout."],
+        action=("Your earnings", EARNINGS),
         tone=Notification.Tone.GOOD,
         now=now,
     )
     return row
+
+
+def check_release(hold: PayoutHold) -> None:
+    """
+    Raises:
+        PaymentError: it was released before.
+    """
+    if hold.released_at is not None:
+        raise PaymentError("It was released already.")

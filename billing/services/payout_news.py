@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.outbox import written_for
 from accounts.services.roles import administrators
+from accounts.services.telling import tell
 from billing.models import Payout, PayoutMethod
 from billing.services.payout_accounts import can_be_paid
 from common.formats import money
@@ -22,10 +23,10 @@ def scheduled(payout: Payout, *, now: datetime) -> None:
     much = money(payout.amount, payout.currency)
     count = payout.lines.count()
     how = "our next file to the bank" if payout.method == PayoutMethod.SEPA else "Stripe"
-    _notify(payout, "scheduled", f"A payout of {much} is scheduled", f"It goes by {how}.", now=now)
     with written_for(payout.provider):
-        write_mail(
+        tell(
             user=payout.provider,
+            event=EventKind.PAYOUT,
             key=f"payout-scheduled:{payout.pk}",
             subject=f"Your payout of {much}",
             paragraphs=[
@@ -34,24 +35,28 @@ def scheduled(payout: Payout, *, now: datetime) -> None:
                 f"Its reference is {payout.reference}.",
             ],
             action=("Open the payout", link_of(payout)),
+            title=f"A payout of {much} is scheduled",
+            text=f"It goes by {how}.",
+            about=_about(payout),
+            now=now,
         )
 
 
 def again(payout: Payout, *, now: datetime) -> None:
     much = money(payout.amount, payout.currency)
     text = f"It goes to {payout.account.label} this time."
-    _notify(payout, "again", f"The payout of {much} is tried again", text, now=now)
+    _step(payout, "again", f"The payout of {much} is tried again", text, now=now)
 
 
 def sent(payout: Payout, *, now: datetime) -> None:
     much = money(payout.amount, payout.currency)
     text = f"To {payout.account.label}. Banks take a few days to show it."
-    _notify(payout, "sent", f"{much} is on its way to you", text, now=now)
+    _step(payout, "sent", f"{much} is on its way to you", text, now=now)
 
 
 def received(payout: Payout, *, now: datetime) -> None:
     much = money(payout.amount, payout.currency)
-    _notify(payout, "received", f"{much} has arrived", f"At {payout.account.label}.", Notification.Tone.GOOD, now=now)
+    _step(payout, "received", f"{much} has arrived", f"At {payout.account.label}.", Notification.Tone.GOOD, now=now)
 
 
 def failed(payout: Payout, *, now: datetime) -> None:
@@ -59,21 +64,28 @@ def failed(payout: Payout, *, now: datetime) -> None:
     much = money(payout.amount, payout.currency)
     title = f"A payout of {much} failed"
     what_to_do = "Look whether the account is right, or enter another one. Nothing is lost: we pay it again."
-    _notify(payout, "failed", title, f"{payout.failure} {what_to_do}", Notification.Tone.BAD, now=now)
-    write_mail(
+    tell(
         user=payout.provider,
+        event=EventKind.PAYOUT_FAILED,
         key=f"payout-failed:{payout.pk}",
         subject=f"Your payout of {much} failed",
         paragraphs=[f"{much} could not be paid to {payout.account.label}. {payout.failure}", what_to_do],
         action=("Where you are paid to", ACCOUNTS),
+        title=title,
+        text=f"{payout.failure} {what_to_do}",
+        link=link_of(payout),
+        tone=Notification.Tone.BAD,
+        about=_about(payout),
+        now=now,
     )
     for person in administrators().exclude(pk=payout.provider_id):
-        notify(
+        tell(
             user=person,
+            event=EventKind.NOTICE,
             key=f"payout-failed:{payout.pk}",
-            title=title,
-            text=f"To {payout.provider.public_name}, {payout.account.label}: {payout.failure}",
-            link=f"/admin/billing/payout/{payout.pk}/change/",
+            subject=title,
+            paragraphs=[f"To {payout.provider.public_name}, {payout.account.label}: {payout.failure}"],
+            action=("Open the payout", f"/admin/billing/payout/{payout.pk}/change/"),
             tone=Notification.Tone.BAD,
             now=now,
         )
@@ -87,13 +99,16 @@ def account_wanted(provider: User, currency: str, much: str, *, now: datetime) -
     key = f"payout-account-wanted:{currency}:{now:%Y-%m}"
     title = f"{much} waits for an account"
     text = f"Say where your earnings in {currency} are to be paid to."
-    notify(user=provider, key=key, title=title, text=text, link=ACCOUNTS, tone=Notification.Tone.WARN, now=now)
-    write_mail(
+    tell(
         user=provider,
+        event=EventKind.PAYOUT,
         key=key,
         subject=title,
         paragraphs=[f"You have earned {much} that is due, and there is no account that it could be paid to.", text],
         action=("Enter an account", ACCOUNTS),
+        text=text,
+        tone=Notification.Tone.WARN,
+        now=now,
     )
 
 
@@ -101,18 +116,32 @@ def _tell_of_waiting(provider: User, currency: str, much: str, *, now: datetime)
     key = f"payout-not-offered:{currency}:{now:%Y-%m}"
     title = f"{much} waits: {currency} cannot be paid here yet"
     text = "It stays yours and is paid once that is possible. Nothing is ever converted."
-    notify(user=provider, key=key, title=title, text=text, link=EARNINGS, tone=Notification.Tone.INFO, now=now)
-
-
-def _notify(
-    payout: Payout, what: str, title: str, text: str, tone: str = Notification.Tone.INFO, *, now: datetime
-) -> None:
-    notify(
-        user=payout.provider,
-        key=f"payout-{what}:{payout.pk}",
-        title=title,
-        text=text,
-        link=link_of(payout),
-        tone=tone,
+    tell(
+        user=provider,
+        event=EventKind.PAYOUT_STEP,
+        key=key,
+        subject=title,
+        paragraphs=[text],
+        action=("Your earnings", EARNINGS),
         now=now,
     )
+
+
+def _step(
+    payout: Payout, what: str, title: str, text: str, tone: str = Notification.Tone.INFO, *, now: datetime
+) -> None:
+    tell(
+        user=payout.provider,
+        event=EventKind.PAYOUT_STEP,
+        key=f"payout-{what}:{payout.pk}",
+        subject=title,
+        paragraphs=[text],
+        action=("Open the payout", link_of(payout)),
+        tone=tone,
+        about=_about(payout),
+        now=now,
+    )
+
+
+def _about(payout: Payout) -> dict[str, str]:
+    return {"payout": str(payout.pk), "reference": payout.reference}

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F
 
 from accounts.models import User
 from accounts.services.roles import require_administrator
@@ -22,7 +22,7 @@ from billing.payouts import Word, strategy_for
 from billing.services import payout_news as news
 from billing.services import postings
 from billing.services.invoices import issue_self_billing
-from billing.services.owed import OVER, in_the_way, owed_for, owing
+from billing.services.owed import in_the_way, owed_accounts, owed_for, owing
 from billing.services.payout_accounts import account_for
 from common.errors import MarketplaceError
 from common.formats import money
@@ -60,10 +60,8 @@ def lock_earnings(provider_id: UUID, currency: str) -> bool:
 
 def schedule_payouts(*, now: datetime) -> int:
     """Sweep: one payout for each provider and currency of which something is due. Returns how many were made."""
-    over = OVER & Q(end__lte=now - settings.MARKETPLACE_DISPUTE_WINDOW)
-    due = owing().filter(over, left__gt=0).order_by("machine__provider", "currency")
     clock, made = Clock(now), 0
-    for provider_id, currency in due.values_list("machine__provider", "currency").distinct():
+    for provider_id, currency in owed_accounts(ended_by=now - settings.MARKETPLACE_DISPUTE_WINDOW):
         try:
             made += schedule_payout(provider_id=provider_id, currency=currency, now=clock.now()) is not None
         except MarketplaceError:

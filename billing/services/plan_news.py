@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.outbox import written_for
+from accounts.services.telling import tell as tell_one
 from billing.gateway.subscriptions import RemoteInvoice, RemoteSubscription
 from billing.models import Subscription, SubscriptionStatus, Tier
 from common.formats import day, money
@@ -31,12 +32,14 @@ def tell(
         ):
             _tell_begun(row, now=now)
         elif row.status == SubscriptionStatus.ACTIVE and before.status == SubscriptionStatus.PAST_DUE:
-            notify(
+            tell_one(
                 user=row.user,
+                event=EventKind.PLAN_PAID,
                 key=f"plan-paid:{remote.latest_invoice}",
+                subject=f"Your plan {row.get_tier_display()} is paid",
                 title=f"Your plan {row.get_tier_display()} is paid.",
-                text="Nothing is overdue any more.",
-                link=PLAN_PAGE,
+                paragraphs=["Nothing is overdue any more."],
+                action=("Your plan", PLAN_PAGE),
                 tone=Notification.Tone.GOOD,
                 now=now,
             )
@@ -54,17 +57,20 @@ def _tell_overdue(row: Subscription, invoice: RemoteInvoice, *, now: datetime) -
     title = f"A payment for your plan {row.get_tier_display()} did not succeed."
     text = f"{amount} could not be charged. {why}{again}"
     key = f"plan-overdue:{invoice.id}"
-    notify(user=row.user, key=key, title=title, text=text, link=PAY_PAGE, tone=Notification.Tone.BAD, now=now)
-    write_mail(
+    tell_one(
         user=row.user,
+        event=EventKind.UNPAID,
         key=key,
         subject=title.rstrip("."),
+        title=title,
         paragraphs=[
             text,
             "Your plan goes on for now. Pay with another card, or confirm the payment, to keep it.",
             "If it stays unpaid, the plan ends and you are on the free one. Bookings of servers are not touched by this.",
         ],
         action=("Pay for your plan", PAY_PAGE),
+        tone=Notification.Tone.BAD,
+        now=now,
     )
 
 
@@ -73,21 +79,17 @@ def _tell_begun(row: Subscription, *, now: datetime) -> None:
     key = f"plan:{row.stripe_subscription_id}:{row.tier}:{row.current_period_start:%Y%m%d}"
     until = day(row.current_period_end, now=now)
     text = f"{price} a month. The next payment is on {until}, unless you cancel before."
-    notify(
+    tell_one(
         user=row.user,
-        key=key,
-        title=f"Your plan is {name}.",
-        text=text,
-        link=PLAN_PAGE,
-        tone=Notification.Tone.GOOD,
-        now=now,
-    )
-    write_mail(
-        user=row.user,
+        event=EventKind.PLAN,
         key=key,
         subject=f"Your plan: {name}",
         paragraphs=[f"Your plan is {name} now: {text}", "It can be changed or canceled at any time."],
         action=("Your plan", PLAN_PAGE),
+        title=f"Your plan is {name}.",
+        text=text,
+        tone=Notification.Tone.GOOD,
+        now=now,
     )
 
 
@@ -97,7 +99,14 @@ def _tell_ended(row: Subscription, before: Subscription, remote: RemoteSubscript
     why = "You asked for that." if asked_for else "Its last payment could not be charged."
     key, title = f"plan-ended:{remote.id}:{row.status}", f"Your plan {name} has ended."
     text = f"{why} You are on the free plan now, and nothing more is charged."
-    notify(user=row.user, key=key, title=title, text=text, link=PLAN_PAGE, tone=Notification.Tone.WARN, now=now)
-    write_mail(
-        user=row.user, key=key, subject=title.rstrip("."), paragraphs=[text], action=("See the plans", PLAN_PAGE)
+    tell_one(
+        user=row.user,
+        event=EventKind.PLAN,
+        key=key,
+        subject=title.rstrip("."),
+        title=title,
+        paragraphs=[text],
+        action=("See the plans", PLAN_PAGE),
+        tone=Notification.Tone.WARN,
+        now=now,
     )

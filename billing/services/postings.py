@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Sum
+
 from accounts.tax import split_of
 from billing.models import (
     AccountKind,
@@ -29,6 +31,7 @@ from billing.models import (
     SubscriptionPayment,
 )
 from billing.services.ledger import Side, post, total_of
+from bookings.models import Booking
 from common.money import rounded
 
 ZERO = Decimal(0)
@@ -71,6 +74,20 @@ def credit_of(payment: Payment) -> Decimal:
 def reversed_by(**about: object) -> Decimal:
     """What a refund (``refund=…``) or a chargeback (``chargeback=…``) took from what was earned: what is credited."""
     return total_of(account__kind__in=EARNINGS, **{f"transaction__{name}": row for name, row in about.items()})
+
+
+def keep_given_back(booking: Booking) -> None:
+    """Write into an organization's booking what of its price went back: its budgets and what it spends are by that.
+
+    What is paid of the price and does not count as earned any more. Charges that were dropped after they had been paid
+    are no part of the price. Called, with the booking locked, wherever something is taken from what was earned.
+    """
+    if booking.organization_id is None:
+        return
+    paid = booking.charges.paid().aggregate(total=Sum("amount"))["total"] or ZERO
+    earned = -total_of(transaction__payment__booking=booking, account__kind__in=EARNINGS)
+    booking.given_back = max(paid - earned, ZERO)
+    Booking.objects.filter(pk=booking.pk).update(given_back=booking.given_back)
 
 
 # Payments ----------------------------------------------------------------------------------------------
@@ -157,6 +174,7 @@ def refund_owed(refund: Refund, *, now: datetime) -> None:
         payment=payment,
         refund=refund,
     )
+    keep_given_back(payment.booking)
 
 
 def _is_of_credit(refund: Refund) -> bool:
@@ -234,6 +252,7 @@ def chargeback_moved(chargeback: Chargeback, *, now: datetime) -> None:
         payment=chargeback.payment,
         chargeback=chargeback,
     )
+    keep_given_back(chargeback.payment.booking)
 
 
 def _given_again(chargeback: Chargeback, amount: Decimal) -> list[Side]:

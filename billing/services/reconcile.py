@@ -18,10 +18,11 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.outbox import written_for
 from accounts.services.roles import administrators
+from accounts.services.telling import tell
 from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import listing
 from billing.gateway.listing import Listed, Lists
@@ -419,5 +420,13 @@ def _tell(run: Reconciliation, *, now: datetime) -> None:
     for user in administrators():
         with written_for(user):
             key, tone = f"reconciliation:{run.pk}", Notification.Tone.BAD
-            notify(user=user, key=key, title=title, text=said[0], link=link, tone=tone, now=now)
-            write_mail(user=user, key=key, subject=title, paragraphs=said, action=("Open the reconciliation", link))
+            tell(
+                user=user,
+                event=EventKind.TROUBLE,
+                key=key,
+                subject=title,
+                paragraphs=said,
+                action=("Open the reconciliation", link),
+                tone=tone,
+                now=now,
+            )

@@ -5,14 +5,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.urls import reverse
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.outbox import written_for
+from accounts.services.decisions import require_two
 from accounts.services.roles import administrators, require_administrator
+from accounts.services.telling import tell
 from billing import gateway
 from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
 from billing.models import LedgerTransaction, Payment, PaymentStatus, Posting, Refund, RefundReason, RefundStatus
@@ -106,15 +109,19 @@ def refund_booking(*, booking: Booking, amount: Decimal, reason: str, by: User |
 
 
 @transaction.atomic
-def give_back(*, payment: Payment, amount: Decimal, reason: str, why: str, by: User, now: datetime) -> Refund:
+def give_back(
+    *, payment: Payment, amount: Decimal, reason: str, why: str, by: User, now: datetime, second: User | None = None
+) -> Refund:
     """Owe the buyer a part of a payment because a person decided so: in a dispute, or as goodwill.
 
     Args:
         reason: one of :data:`BY_A_PERSON`.
         why: in words; the buyer and the provider read it.
+        second: the administrator who confirmed it, above ``MARKETPLACE_REFUND_ALONE`` (rules: Administrators).
 
     Raises:
         NotAnAdministrator: ``by`` is none.
+        TakesTwo: it is more than one administrator may give back alone.
         PaymentError: that much of it has not been earned, or is not left; or it was done a moment ago.
     """
     require_administrator(by)
@@ -122,12 +129,9 @@ def give_back(*, payment: Payment, amount: Decimal, reason: str, why: str, by: U
         raise PaymentError("Say whether a dispute was decided or it is goodwill.", field="reason")
     booking = locked(payment.booking_id)
     payment = Payment.objects.select_for_update(of=("self",)).get(pk=payment.pk)
-    left = min(payment.refundable, postings.earned_of(payment))
-    if not 0 < amount <= left or amount != rounded(amount, payment.currency):
-        raise PaymentError(
-            f"Of this payment {money(left, payment.currency)} can be given back. Choose an amount up to that.",
-            field="amount",
-        )
+    check_give_back(payment, amount)
+    if takes_two_to_give_back(payment, amount):
+        require_two(by=by, second=second)
     if payment.refunds.filter(amount=amount, reason=reason, note=why, requested_at__gt=now - AGAIN).exists():
         raise PaymentError("The same has just been given back. If it is to be given twice, say so in its reason.")
     refund = request_refund(payment=payment, amount=amount, reason=reason, by=by, now=now, note=why)
@@ -136,16 +140,39 @@ def give_back(*, payment: Payment, amount: Decimal, reason: str, why: str, by: U
     with written_for(provider):
         subject = f"{money(amount, refund.currency)} goes back to the buyer"
         said = f"Of booking {booking.reference}: {refund.get_reason_display().lower()}. {why}"
-        notify(
+        tell(
             user=provider,
+            event=EventKind.EARNINGS,
             key=f"given-back:{refund.pk}",
-            title=subject,
-            text=f"{said} Your share of it is taken off what you earned.",
-            link=f"/bookings/{booking.pk}/",
+            subject=subject,
+            paragraphs=[f"{said} Your share of it is taken off what you earned."],
+            action=("Open the booking", f"/bookings/{booking.pk}/"),
             tone=Notification.Tone.WARN,
             now=now,
         )
     return refund
+
+
+def check_give_back(payment: Payment, amount: Decimal) -> None:
+    """
+    Raises:
+        PaymentError: that much of it has not been earned, or is not left.
+    """
+    left = min(payment.refundable, postings.earned_of(payment))
+    if not 0 < amount <= left or amount != rounded(amount, payment.currency):
+        raise PaymentError(
+            f"Of this payment {money(left, payment.currency)} can be given back. Choose an amount up to that.",
+            field="amount",
+        )
+
+
+def takes_two_to_give_back(payment: Payment, amount: Decimal) -> bool:
+    """Whether it is more than one administrator may give back alone, with what they have given of this payment before."""
+    before = sum(
+        (refund.amount for refund in payment.refunds.all() if refund.counts and refund.reason in BY_A_PERSON),
+        Decimal(0),
+    )
+    return bool(before + amount > settings.MARKETPLACE_REFUND_ALONE)
 
 
 @transaction.atomic
@@ -268,8 +295,17 @@ def _tell_of_failure(refund: Refund, *, now: datetime) -> None:
     link, bad = reverse("admin:billing_refund_change", args=[refund.pk]), Notification.Tone.BAD
     for user in administrators():
         with written_for(user):
-            notify(user=user, key=key, title=subject, text=" ".join(said), link=link, tone=bad, now=now)
-            write_mail(user=user, key=key, subject=subject, paragraphs=said, action=("Open the refund", link))
+            tell(
+                user=user,
+                event=EventKind.TROUBLE,
+                key=key,
+                subject=subject,
+                paragraphs=said,
+                action=("Open the refund", link),
+                text=" ".join(said),
+                tone=bad,
+                now=now,
+            )
 
 
 def synchronise_refund(*, refund: Refund, now: datetime) -> None:
@@ -318,8 +354,9 @@ def _tell(refund: Refund, *, now: datetime) -> None:
     back = money(refund.amount, refund.currency)
     note(booking, f"{back} refunded", now=now, detail=refund.get_reason_display())
     with written_for(booking.buyer):
-        write_mail(
+        tell(
             user=booking.buyer,
+            event=EventKind.REFUNDED,
             key=f"refund-made:{refund.pk}",
             subject=f"Refunded: {back}",
             paragraphs=[
@@ -328,4 +365,8 @@ def _tell(refund: Refund, *, now: datetime) -> None:
                 "Banks take up to ten days to show it.",
             ],
             action=("Open the booking", f"/bookings/{booking.pk}/"),
+            tone=Notification.Tone.GOOD,
+            organization=booking.organization,
+            about={"booking": str(booking.pk), "reference": booking.reference, "refund": str(refund.pk)},
+            now=now,
         )

@@ -1,7 +1,8 @@
 """Monthly statements: what an account was invoiced and credited in a month of the seller's calendar, which is UTC.
 
 Made from issued documents alone, so a month that is over always reads the same. What providers sell, which is invoiced
-in their name, is no part of it.
+in their name, is no part of it. An account is a person or an organization: what somebody bought for an organization is
+on its statement, and not on theirs.
 """
 
 from collections import defaultdict
@@ -11,20 +12,24 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Count, DateTimeField, QuerySet, Sum
-from django.db.models.functions import TruncMonth
+from django.db.models import CharField, Count, DateTimeField, Exists, OuterRef, QuerySet, Sum, Value
+from django.db.models.functions import Cast, Concat, TruncMonth
 
-from accounts.models import BillingKind, User
+from accounts.models import BillingKind, Organization, OutgoingMail, User
+from accounts.tax import details_of
 from billing import mails
 from billing.documents.facts import StatementDocument, StatementLine, StatementTotal
 from billing.models import Invoice, Series
 from billing.services.invoices import document_of
 from common.ids import short
+from common.spreadsheets import Cell
 
 #: The first days of a month, on which statements of the one before are sent.
 SENT_WITHIN = timedelta(days=7)
 BOUGHT = (Series.INVOICE, Series.SUBSCRIPTION, Series.CREDIT_NOTE)
 ZERO = Decimal(0)
+
+Account = User | Organization
 
 
 @dataclass(frozen=True)
@@ -36,10 +41,10 @@ class Month:
     amounts: tuple[tuple[str, Decimal], ...]
 
 
-def months_of(user: User) -> list[Month]:
+def months_of(account: Account) -> list[Month]:
     """The newest first."""
     rows = (
-        _bought(user)
+        _bought(account)
         .annotate(first=TruncMonth("issued_at", tzinfo=UTC, output_field=DateTimeField()))
         .order_by("-first", "currency")
         .values_list("first", "currency", "series")
@@ -53,14 +58,16 @@ def months_of(user: User) -> list[Month]:
     return [Month(first, count, tuple(amounts[first].items())) for first, count in counts.items()]
 
 
-def statement_of(user: User, month: date) -> StatementDocument | None:
+def statement_of(account: Account, month: date) -> StatementDocument | None:
     """The month that ``month`` is in, a table for each currency; ``None`` where there were no documents.
 
     Buyer and seller are those of the month's last document.
     """
     first, following = _bounds(month)
     found = (
-        _bought(user).filter(issued_at__gte=first, issued_at__lt=following).order_by("issued_at", "series", "sequence")
+        _bought(account)
+        .filter(issued_at__gte=first, issued_at__lt=following)
+        .order_by("issued_at", "series", "sequence")
     )
     rows = list(found)
     if not rows:
@@ -70,7 +77,7 @@ def statement_of(user: User, month: date) -> StatementDocument | None:
         by_currency[row.currency].append(_line(row))
     last = document_of(rows[-1])
     return StatementDocument(
-        number=f"ST-{month:%Y-%m}-{short(user.pk)}",
+        number=f"ST-{month:%Y-%m}-{short(account.pk)}",
         month=first.date(),
         seller=last.seller,
         buyer=last.buyer,
@@ -78,10 +85,10 @@ def statement_of(user: User, month: date) -> StatementDocument | None:
     )
 
 
-def ids_of(user: User, month: date) -> dict[str, UUID]:
+def ids_of(account: Account, month: date) -> dict[str, UUID]:
     """Under which id each document of the month is found, by its number."""
     first, following = _bounds(month)
-    return dict(_bought(user).filter(issued_at__gte=first, issued_at__lt=following).values_list("number", "pk"))
+    return dict(_bought(account).filter(issued_at__gte=first, issued_at__lt=following).values_list("number", "pk"))
 
 
 def is_over(month: date, *, now: datetime) -> bool:
@@ -118,8 +125,8 @@ def _sign(series: str) -> int:
     return -1 if series == Series.CREDIT_NOTE else 1
 
 
-def _bought(user: User) -> QuerySet[Invoice]:
-    return Invoice.objects.filter(owner=user, series__in=BOUGHT)
+def _bought(account: Account) -> QuerySet[Invoice]:
+    return Invoice.objects.of(account).filter(series__in=BOUGHT)
 
 
 def _bounds(month: date) -> tuple[datetime, datetime]:
@@ -141,9 +148,8 @@ COLUMNS = (
 )
 
 
-def rows_of(statement: StatementDocument) -> Iterator[Iterable[object]]:
-    """For a table: :data:`COLUMNS`, then a row for each document."""
-    yield COLUMNS
+def rows_of(statement: StatementDocument) -> Iterator[Iterable[Cell]]:
+    """For a table of :data:`COLUMNS`: a row for each document."""
     for total in statement.totals:
         for line in total.lines:
             yield (
@@ -161,25 +167,43 @@ def rows_of(statement: StatementDocument) -> Iterator[Iterable[object]]:
 
 
 def mail_statements(*, now: datetime, limit: int = 200) -> int:
-    """Sweep: on the first days of a month tell businesses that had documents in the one before. Once each."""
+    """Sweep: on the first days of a month tell businesses and organizations that had documents in the one before.
+
+    Once each. Returns how many were told.
+    """
     this_month = datetime(now.astimezone(UTC).year, now.astimezone(UTC).month, 1, tzinfo=UTC)
     if now >= this_month + SENT_WITHIN:
         return 0
-    first, following = _bounds((this_month - timedelta(days=1)).date())
-    month = first.date()
-    waiting = (
-        User.objects.filter(
-            billing_details__kind=BillingKind.BUSINESS,
-            invoices__series__in=BOUGHT,
-            invoices__issued_at__gte=first,
-            invoices__issued_at__lt=following,
-        )
+    month = (this_month - timedelta(days=1)).date()
+    waiting: list[Account] = [*_businesses(month)[:limit], *_organizations(month)[:limit]]
+    for account in waiting:
+        details = details_of(account)
+        mails.statement_ready(account, month.replace(day=1), address=details.invoice_email if details else "")
+    return len(waiting)
+
+
+def _businesses(month: date) -> QuerySet[User]:
+    """Those that bought something for themselves in the month, and have not been told of its statement."""
+    return (
+        User.objects.filter(_documents(month, owner=OuterRef("pk"), organization=None))
+        .filter(billing_details__kind=BillingKind.BUSINESS)
         .exclude(mails__key=mails.statement_key(month))
         .select_related("billing_details")
-        .distinct()
     )
-    told = 0
-    for user in waiting[:limit]:
-        mails.statement_ready(user, month, address=user.billing_details.invoice_email)
-        told += 1
-    return told
+
+
+def _organizations(month: date) -> QuerySet[Organization]:
+    """As :func:`_businesses`. Whoever owned it then may have been told: what counts is that somebody was."""
+    key = Concat(Value(f"{mails.statement_key(month)}:"), Cast(OuterRef("pk"), CharField()))
+    return (
+        Organization.objects.filter(_documents(month, organization=OuterRef("pk")))
+        .exclude(Exists(OutgoingMail.objects.filter(key=key)))
+        .select_related("owner", "billing_details")
+    )
+
+
+def _documents(month: date, **whose: object) -> Exists:
+    first, following = _bounds(month)
+    return Exists(
+        Invoice.objects.filter(series__in=BOUGHT, issued_at__gte=first, issued_at__lt=following, **whose).order_by()
+    )

@@ -11,7 +11,8 @@ from django.shortcuts import get_object_or_404, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from accounts.models import User
+from accounts.bearer import token_or_login
+from accounts.models import Scope, User
 from accounts.requests import AuthenticatedRequest
 from billing import earnings as read
 from billing.history import steps_of_payout
@@ -45,7 +46,7 @@ def earnings(request: AuthenticatedRequest) -> HttpResponse:
     return render(request, "billing/earnings.html", context)
 
 
-@login_required
+@token_or_login(Scope.BILLING_READ)
 @require_GET
 def earnings_csv(request: AuthenticatedRequest) -> StreamingHttpResponse:
     """Each movement as a line, for whoever does the books."""

@@ -1,4 +1,4 @@
-"""Invoices and credit notes: the list, each as a page, as a PDF and as XML."""
+"""Invoices and credit notes: the list of a person and of an organization, each as a page, as a PDF and as XML."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -12,10 +12,15 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_GET
 from django_countries import countries
 
-from accounts.models import User
+from accounts.bearer import token_or_login
+from accounts.loading import organization_of
+from accounts.models import Organization, Scope, User
+from accounts.permissions import OrganizationAction, may_in, membership_of
 from accounts.requests import AuthenticatedRequest
 from billing.documents.facts import InvoiceDocument, Party
 from billing.documents.figures import SELF_BILLED, UNITS, FaultyDocument, due, tax_category, unit_price
@@ -63,31 +68,49 @@ class Total:
 
 
 def invoice_seen_by(user: User, pk: UUID) -> Invoice:
-    """The person's own, or any for platform administrators.
+    """The person's own, those of organizations in which their role shows them, or any for platform administrators.
 
     Raises:
         Http404: it is somebody else's, or there is none.
     """
-    invoices = Invoice.objects.select_related("owner", "corrects", "booking", "payment")
-    return get_object_or_404(invoices if user.is_platform_administrator else invoices.filter(owner=user), pk=pk)
+    invoices = Invoice.objects.select_related("owner", "organization", "corrects", "booking", "payment")
+    return get_object_or_404(invoices.seen_by(user), pk=pk)
+
+
+def organization_of_invoice(pk: UUID) -> UUID | None:
+    """For whose members it was issued, if for any."""
+    return Invoice.objects.filter(pk=pk).values_list("organization", flat=True).first()
 
 
 @login_required
 @require_GET
 def invoice_list(request: AuthenticatedRequest) -> HttpResponse:
     """Everything that was issued to a person, and for providers in their name."""
-    mine, choice = Invoice.objects.filter(owner=request.user), Choice.of(request)
-    found = choice.among(mine).select_related("corrects").order_by("-issued_at", "-sequence")
-    kinds = mine.order_by().values_list("year", "series").distinct()
+    return render(request, "billing/invoice_list.html", _listed(request, request.user))
+
+
+@login_required
+@require_GET
+def organization_invoices(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
+    """Everything that was issued for what members bought for an organization."""
+    organization, powers = organization_of(request, pk, OrganizationAction.SEE_INVOICES)
+    context = {"organization": organization, "powers": powers, **_listed(request, organization)}
+    return render(request, "billing/invoice_list.html", context)
+
+
+def _listed(request: AuthenticatedRequest, account: User | Organization) -> dict[str, Any]:
+    """The documents of an account, as the list shows them."""
+    theirs, choice = Invoice.objects.of(account), Choice.of(request)
+    found = choice.among(theirs).select_related("corrects", "owner").order_by("-issued_at", "-sequence")
+    kinds = theirs.order_by().values_list("year", "series").distinct()
     series = {kind for _, kind in kinds}
-    context = {
+    return {
         "choice": choice,
         "years": sorted({year for year, _ in kinds}, reverse=True),
         "kinds": [(value, label) for value, label in Series.choices if value in series],
-        "totals": _totals(choice.among(mine)),
+        "totals": _totals(choice.among(theirs)),
         "page": Paginator(found, A_PAGE).get_page(request.GET.get("page")),
     }
-    return render(request, "billing/invoice_list.html", context)
 
 
 def _totals(invoices: QuerySet[Invoice]) -> list[Total]:
@@ -112,8 +135,11 @@ def invoice_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """The document as it was issued, whatever has changed since."""
     invoice = invoice_seen_by(request.user, pk)
     document = document_of(invoice)
+    back, back_label = _back(invoice, request.user)
     context = {
         "invoice": invoice,
+        "back": back,
+        "back_label": back_label,
         "document": document,
         "lines": _lines(document),
         "vat": tax_category(document),
@@ -124,6 +150,18 @@ def invoice_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "is_mine": invoice.owner_id == request.user.pk,
     }
     return render(request, "billing/invoice_detail.html", context)
+
+
+def _back(invoice: Invoice, user: User) -> tuple[str, str]:
+    """Where the page hangs: in the organization's list, if it is there and the person may see that; else in their own."""
+    if invoice.organization is None:
+        return reverse("invoice_list"), "Invoices"
+    if may_in(membership_of(user, invoice.organization), OrganizationAction.SEE_INVOICES):
+        name = gettext("Invoices of %(name)s") % {"name": invoice.organization.name}
+        return reverse("organization_invoices", args=[invoice.organization_id]), name
+    if invoice.payment_id and invoice.owner_id == user.pk:
+        return reverse("payment_detail", args=[invoice.payment_id]), gettext("The payment")
+    return reverse("invoice_list"), "Invoices"
 
 
 def _parties(document: InvoiceDocument) -> list[tuple[str, Party, str]]:
@@ -154,14 +192,14 @@ def _price(price: Decimal, currency: str) -> str:
     )
 
 
-@login_required
+@token_or_login(Scope.BILLING_READ, whose=organization_of_invoice)
 @require_GET
 def invoice_pdf(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """PDF/A-3 with the XML in it. Printed now if the sweep has not come to it."""
     return _file(request, pk, "pdf")
 
 
-@login_required
+@token_or_login(Scope.BILLING_READ, whose=organization_of_invoice)
 @require_GET
 def invoice_xml(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """What accounting software reads."""

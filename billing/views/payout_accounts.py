@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.requests import AuthenticatedRequest
+from accounts.stepup import POST, require_step_up, step_up
 from accounts.tax import details_of, supplier_treatment_of
 from billing.errors import PaymentError, ProcessorAway
 from billing.forms import IbanForm, StripeForm
@@ -41,6 +42,7 @@ def for_providers(view: View) -> View:
 @login_required
 @for_providers
 @require_http_methods(["GET", "POST"])
+@step_up(methods=POST)
 def payout_accounts(request: AuthenticatedRequest) -> HttpResponse:
     """Both ways, and the form for an IBAN."""
     if request.method == "GET":
@@ -58,6 +60,7 @@ def payout_accounts(request: AuthenticatedRequest) -> HttpResponse:
 def payout_account_remove(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Pay nothing to it any more."""
     account = get_object_or_404(PayoutAccount.objects.current(), user=request.user, pk=pk)
+    require_step_up(request)
     try:
         service.remove_account(account=account, now=timezone.now())
     except PaymentError as error:
@@ -73,6 +76,7 @@ def payout_account_remove(request: AuthenticatedRequest, pk: UUID) -> HttpRespon
 def payout_stripe_begin(request: AuthenticatedRequest) -> HttpResponse:
     """Make the account at Stripe. What Stripe wants to know is asked there, on the next page."""
     _stripe_or_404()
+    require_step_up(request)
     form = StripeForm(request.POST)
     if not form.is_valid():
         return _page(request, stripe_form=form, status=422)
@@ -89,6 +93,7 @@ def payout_stripe_begin(request: AuthenticatedRequest) -> HttpResponse:
 def payout_stripe_continue(request: AuthenticatedRequest) -> HttpResponse:
     """On to Stripe. A link from there works once, so it also leads here when it is used up."""
     account = _stripe_account(request)
+    require_step_up(request)
     try:
         return redirect(service.onboarding_link(account))
     except PaymentError as error:
@@ -118,8 +123,9 @@ def payout_stripe_return(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 @require_GET
 def payout_stripe_dashboard(request: AuthenticatedRequest) -> HttpResponse:
-    """On to the account at Stripe, signed in."""
+    """On to the account at Stripe, signed in: what it is paid to is changed there."""
     account = _stripe_account(request)
+    require_step_up(request)
     try:
         return redirect(service.dashboard_link(account))
     except PaymentError as error:

@@ -7,16 +7,18 @@ from math import ceil
 from typing import Any
 
 from django.conf import settings
-from django.contrib.postgres.aggregates import JSONBAgg
 from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.expressions import ArraySubquery
 from django.contrib.postgres.fields import RangeBoundary, RangeOperators
 from django.db import models
-from django.db.models import F, OuterRef, Q
+from django.db.models import F, Func, OuterRef, Q, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from accounts.models import SSHKey
+from accounts.models import Organization, Project, SSHKey
 from accounts.tax import TaxKind, Treatment
 from bookings.lifecycle import HOLDS_MACHINE, RUNNING, BookingStatus
+from bookings.models.keys import let_in
 from common.ids import short, uuid7
 from common.money import Currency
 from common.ranges import TsTzRange
@@ -81,7 +83,17 @@ class BookingQuerySet(models.QuerySet["Booking"]):
 
     def with_context(self) -> "BookingQuerySet":
         """With the machine, its provider, the listing and the buyer: what every page about a booking names."""
-        return self.select_related("machine__gpu", "machine__provider", "listing", "buyer", "access", "passport")
+        return self.select_related(
+            "machine__gpu",
+            "machine__provider",
+            "listing",
+            "buyer",
+            "access",
+            "passport",
+            "organization",
+            "project",
+            "approval",
+        )
 
     def unpaid_holds(self) -> "BookingQuerySet":
         return self.filter(status=BookingStatus.PENDING, paid_at=None)
@@ -121,30 +133,21 @@ class BookingQuerySet(models.QuerySet["Booking"]):
         return self.kept_waiting(now=now).filter(delay_told_at=None, end__gt=now)
 
     def due_to_provision(self, *, now: datetime) -> "BookingQuerySet":
-        """Running on a machine with an agent that has not been asked to let in the keys which the buyer has now."""
+        """Running on a machine with an agent that has not been asked to let in the keys which it is to let in now."""
         asked = (
             Work.objects.filter(booking_id=OuterRef(OuterRef("pk")), agent=OuterRef("pk"), kind__in=ACCESS_WORK)
             .exclude(state=WorkState.CANCELED)
             .order_by("-created_at", "-pk")
         )
-        wanted = (
-            SSHKey.objects.filter(user=OuterRef(OuterRef("buyer")))
-            .order_by()
-            .values("user")
-            .annotate(keys=JSONBAgg("public_key", order_by=("created_at", "pk")))
-            .values("keys")
-        )
+        given = Coalesce(models.Subquery(asked.values("payload__keys")[:1]), Value([], models.JSONField()))
+        wanted = let_in(booking=OuterRef("pk"), buyer=OuterRef("buyer"), organization=OuterRef("organization"))
         behind = (
             Agent.objects.enrolled()
             .filter(machine=OuterRef("machine"))
-            .annotate(given=models.Subquery(asked.values("payload__keys")[:1]), wanted=models.Subquery(wanted))
-            .filter(
-                Q(given__isnull=True, wanted__isnull=False)
-                | Q(given__isnull=False, wanted__isnull=True)
-                | Q(given__isnull=False, wanted__isnull=False) & ~Q(given=F("wanted"))
-            )
+            .alias(given=given)
+            .exclude(given=OuterRef("wanted_keys"))
         )
-        return self.filter(
+        return self.alias(wanted_keys=_as_json(wanted.values("public_key"))).filter(
             models.Exists(behind),
             status__in=RUNNING,
             access_kind__in=AUTOMATIC,
@@ -169,6 +172,11 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def undelivered(self, *, now: datetime) -> "BookingQuerySet":
         """Paid, over, and never started: the machine was in quarantine the whole time."""
         return self.filter(status=BookingStatus.PENDING, paid_at__isnull=False, end__lte=now)
+
+
+def _as_json(rows: models.QuerySet[Any]) -> Func:
+    """The one column of a subquery as a JSON list, in its order; empty where there are no rows."""
+    return Func(ArraySubquery(rows), function="to_jsonb", output_field=models.JSONField())
 
 
 def _not_clean() -> models.QuerySet["Booking"]:
@@ -196,6 +204,15 @@ class Booking(models.Model):
     buyer = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="bookings", db_column="buyer_id"
     )
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="bookings",
+        help_text="Whom the buyer booked for; empty: for themselves.",
+    )
+    project = models.ForeignKey(Project, on_delete=models.PROTECT, null=True, blank=True, related_name="bookings")
     start = models.DateTimeField(db_column="start_timestamp")
     end = models.DateTimeField(db_column="end_timestamp")
     blocked_until = models.DateTimeField()
@@ -256,6 +273,12 @@ class Booking(models.Model):
     currency = models.CharField(max_length=3, choices=Currency.choices)
     price_total = models.DecimalField(
         max_digits=12, decimal_places=2, help_text="What is paid and what later stages will cost, tax included."
+    )
+    given_back = models.DecimalField(
+        max_digits=12,
+        decimal_places=2,
+        default=Decimal(0),
+        help_text="What of the price went back, for whatever reason.",
     )
     tax_kind = models.CharField(max_length=20, choices=TaxKind.choices, default=TaxKind.NONE)
     tax_rate = models.DecimalField(
@@ -333,6 +356,10 @@ class Booking(models.Model):
         """The account on the machine, where an agent makes it."""
         return f"rsm-{self.reference}"
 
+    def keys_let_in(self) -> models.QuerySet[SSHKey]:
+        """The keys that are to be on the machine: what its buyer has chosen of theirs, and its organization's."""
+        return let_in(booking=self.pk, buyer=self.buyer_id, organization=self.organization_id)
+
     @property
     def duration(self) -> timedelta:
         return self.end - self.start
@@ -383,7 +410,17 @@ class Booking(models.Model):
         return self.status == BookingStatus.PENDING and not self.is_paid
 
     def is_payable(self, *, now: datetime) -> bool:
-        return self.is_hold and self.hold_expires_at > now
+        return self.is_hold and self.hold_expires_at > now and not self.awaits_approval
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether its organization's administrator has still to agree."""
+        return (
+            self.organization_id is not None
+            and self.is_hold
+            and getattr(self, "approval", None) is not None
+            and (self.approval.is_waiting)
+        )
 
     @property
     def is_confirmed(self) -> bool:
@@ -409,6 +446,8 @@ class Booking(models.Model):
     @property
     def state_label(self) -> str:
         """The state in the words of a page, which tells a hold from a confirmed booking and a run from a wipe."""
+        if self.awaits_approval:
+            return "Waiting for approval"
         if self.is_hold:
             return "Waiting for payment"
         if self.is_confirmed:

@@ -11,7 +11,7 @@ from accounts.models import User
 from bookings import events, mails
 from bookings.errors import BookingError, NotYours, RefundChanged
 from bookings.lifecycle import BookingStatus
-from bookings.models import Booking
+from bookings.models import Approval, ApprovalStatus, Booking
 from bookings.services.charges import drop_open
 from bookings.services.history import move
 from bookings.services.locks import locked, locked_if_idle
@@ -25,6 +25,8 @@ class CancelReason(models.TextChoices):
     BUYER = "buyer", "Canceled by the buyer"
     PROVIDER = "provider", "Canceled by the provider"
     NOT_PAID = "not_paid", "Canceled: not paid in time"
+    NOT_APPROVED = "not_approved", "Canceled: not approved in time"
+    DECLINED = "declined", "Canceled: not approved by the organization"
     NOT_DELIVERED = "not_delivered", "Canceled: the machine could not be handed over"
     NOT_AS_BOOKED = "not_as_booked", "Canceled by the buyer: the machine is not as booked"
 
@@ -70,7 +72,8 @@ def cancel_lapsed_hold(*, booking_id: UUID, now: datetime) -> bool:
     booking = locked_if_idle(booking_id)
     if booking is None or not booking.is_hold or booking.hold_expires_at > now:
         return False
-    _cancel(booking, CancelReason.NOT_PAID, by=None, now=now)
+    reason = CancelReason.NOT_APPROVED if booking.awaits_approval else CancelReason.NOT_PAID
+    _cancel(booking, reason, by=None, now=now)
     return True
 
 
@@ -84,9 +87,21 @@ def cancel_undelivered(*, booking_id: UUID, now: datetime) -> bool:
     return True
 
 
+def cancel_declined(booking: Booking, *, by: User, now: datetime, note: str) -> None:
+    """Its organization does not want it. The caller holds the row's lock and has seen that it is not paid."""
+    _cancel(booking, CancelReason.DECLINED, by=by, now=now, note=note)
+
+
 def cancel_not_as_booked(booking: Booking, *, by: User, now: datetime) -> None:
     """Everything comes back, whatever the terms say. The caller holds the row's lock and has seen that it has changed."""
     _cancel(booking, CancelReason.NOT_AS_BOOKED, by=by, now=now)
+
+
+def _end_approval(booking: Booking, reason: CancelReason) -> None:
+    """What was still to be decided is not any more. One that was declined says so already."""
+    if booking.awaits_approval:
+        status = ApprovalStatus.WITHDRAWN if reason == CancelReason.BUYER else ApprovalStatus.EXPIRED
+        Approval.objects.filter(booking=booking, status=ApprovalStatus.WAITING).update(status=status)
 
 
 def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: datetime, note: str = "") -> None:
@@ -96,6 +111,7 @@ def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: dat
         by_provider = reason in (CancelReason.PROVIDER, CancelReason.NOT_DELIVERED)
         refund = refund_for(booking, by_provider=by_provider, now=now)
     booking.canceled_at = now
+    _end_approval(booking, reason)
     drop_open(booking, reason.label, now=now)
     if reason == CancelReason.PROVIDER and booking.is_paid:
         charge(

@@ -11,9 +11,10 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification
-from accounts.services.notifications import notify
 from accounts.services.roles import administrators
+from accounts.services.telling import tell
 from bookings.certificate_pdf import commands, erasure_pdf
 from bookings.certificates import (
     CERTIFICATE_NAMESPACE,
@@ -318,12 +319,13 @@ def check_and_tell(certificate: ErasureCertificate, *, now: datetime) -> Verdict
         wrong = " ".join(f"{one.file}: {one.why_not}" for one in verdict.failed)
         log.error("the certificate of erasure %s is not verified: %s", certificate.pk, wrong)
         for user in administrators():
-            notify(
+            tell(
                 user=user,
+                event=EventKind.NOTICE,
                 key=f"erasure-not-verified:{certificate.pk}",
-                title="A certificate of erasure is not verified",
-                text=wrong,
-                link=f"/erasure/{certificate.pk}/",
+                subject="A certificate of erasure is not verified",
+                paragraphs=[wrong],
+                action=("Open the certificate", f"/erasure/{certificate.pk}/"),
                 tone=Notification.Tone.BAD,
                 now=now,
             )

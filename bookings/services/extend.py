@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from accounts.models import User
+from accounts.services.organizations import locked_organization
 from bookings import mails
 from bookings.availability import in_the_way
 from bookings.equal import equal_machines
@@ -26,6 +27,8 @@ from bookings.services.charges import Confirmation, drop_extension, set_paid
 from bookings.services.history import note
 from bookings.services.late import APART
 from bookings.services.locks import locked, locked_if_idle
+from bookings.services.purposes import check_extension_purpose
+from bookings.services.unverified import check_unverified_limit
 from common.errors import violates
 from common.formats import duration, money, when_both
 from common.money import from_minor
@@ -180,6 +183,8 @@ def request_extension(
         PriceChanged: the quote is no longer ``expected_total``.
         BookingError: the booking, the listing or the end do not fit, or an extension waits for its payment.
     """
+    organization_id = Booking.objects.values_list("organization_id", flat=True).get(pk=booking_id)
+    organization = locked_organization(organization_id) if organization_id else None  # before the booking
     booking = locked(booking_id)
     if booking.buyer_id != by.pk:
         raise NotYours("This booking is not yours.")
@@ -191,6 +196,10 @@ def request_extension(
             f"The price has changed from {money(expected_total, quote.currency)} to "
             f"{money(quote.total, quote.currency)}. Look at it again, then confirm."
         )
+    if organization is not None:
+        booking.organization = organization
+        check_extension_purpose(booking, new_end=new_end, extra=quote.total, by=by, now=now)
+    check_unverified_limit(buyer=by, organization=organization, amount=quote.total, currency=quote.currency, now=now)
     if refusal := extension_clashes(booking, new_end, now=now):
         raise refusal
     length = new_end - booking.end

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Min
 
-from bookings.models import Booking
+from bookings.models import Booking, KeyChoice
 from bookings.services.charges import drop_extension
 from bookings.services.history import note
 from common.errors import violates
@@ -56,10 +56,14 @@ def _could_be_let_in(booking: Booking) -> datetime:
 
 
 def _first_key_at(booking: Booking) -> datetime | None:
-    """Since when the buyer has had a key: one that an agent was told of counts though it has been replaced since."""
+    """Since when there has been a key to let in: one that an agent was told of counts though it has been replaced since."""
     asked = Work.objects.filter(booking_id=booking.pk, kind=WorkKind.PROVISION).aggregate(at=Min("created_at"))["at"]
-    added = booking.buyer.ssh_keys.aggregate(at=Min("created_at"))["at"]
-    return min((moment for moment in (asked, added) if moment is not None), default=None)
+    choice = KeyChoice.objects.filter(booking=booking).first()
+    added = [
+        key.created_at if choice is None or key.is_of_organization else max(key.created_at, choice.counts_from)
+        for key in booking.keys_let_in()
+    ]
+    return min((moment for moment in (asked, *added) if moment is not None), default=None)
 
 
 def _move_end(booking: Booking, by: timedelta, *, now: datetime) -> bool:

@@ -12,8 +12,6 @@ from django.conf import settings
 from django.db import transaction
 
 from accounts.models import User
-from accounts.outbox import written_for
-from accounts.services.notifications import notify
 from bookings import mails
 from bookings.availability import in_the_way, whole_minute
 from bookings.errors import BookingError, NotYours
@@ -48,7 +46,7 @@ def announce(
     announced = MaintenanceWindow.objects.create(
         machine=machine, kind=kind, start=start, end=end, note=note.strip(), announced_at=now, announced_by=by
     )
-    _tell(announced, machine, mails.maintenance_announced, "announced", "Maintenance", tone="info")
+    _tell(announced, machine, mails.maintenance_announced)
     return announced
 
 
@@ -72,7 +70,7 @@ def cancel_maintenance(*, window_id: UUID, by: User, now: datetime) -> Maintenan
     if row.start >= now:
         row.canceled_at = now
         row.save(update_fields=["canceled_at"])
-        _tell(row, machine, mails.maintenance_canceled, "canceled", "No maintenance", tone="good")
+        _tell(row, machine, mails.maintenance_canceled)
     elif whole_minute(now) < row.end:
         row.end = whole_minute(now)
         row.save(update_fields=["end"])
@@ -117,17 +115,13 @@ def _tell(
     row: MaintenanceWindow,
     machine: Machine,
     write: Callable[[User, MaintenanceWindow, Machine, Booking | None], None],
-    event: str,
-    title: str,
-    *,
-    tone: str,
 ) -> None:
     """The provider, and once each everybody who is booked from a day before to a day after."""
     near = (
         Booking.objects.holding()
         .filter(machine=machine)
         .overlapping(row.start - NEAR, row.end + NEAR)
-        .select_related("buyer")
+        .select_related("buyer", "organization")
         .order_by("buyer", "start")
         .distinct("buyer")
     )
@@ -137,12 +131,3 @@ def _tell(
     ]
     for user, booking in told:
         write(user, row, machine, booking)
-        with written_for(user):
-            notify(
-                user=user,
-                key=f"maintenance-{event}:{row.pk}",
-                title=f"{title}: {machine.name if booking is None else machine.title}",
-                text=window(row.start, row.end),
-                link=f"/machines/{machine.pk}/maintenance/" if booking is None else f"/bookings/{booking.pk}/",
-                tone=tone,
-            )

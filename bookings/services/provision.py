@@ -12,7 +12,6 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from accounts.models import SSHKey
 from bookings import mails
 from bookings.lifecycle import RUNNING
 from bookings.models import ACCESS_WORK, Access, Booking
@@ -43,10 +42,8 @@ COULD_NOT = "The agent could not let the buyer in"
 
 
 def keys_of(booking: Booking) -> list[str]:
-    """The buyer's public keys, in the order in which :meth:`BookingQuerySet.due_to_provision` compares them."""
-    return list(
-        SSHKey.objects.filter(user=booking.buyer_id).order_by("created_at", "pk").values_list("public_key", flat=True)
-    )
+    """The public keys to let in, in the order in which :meth:`BookingQuerySet.due_to_provision` compares them."""
+    return list(booking.keys_let_in().values_list("public_key", flat=True))
 
 
 def agents_of(booking: Booking) -> list[Agent]:
@@ -56,7 +53,7 @@ def agents_of(booking: Booking) -> list[Agent]:
 
 
 def ask(booking: Booking, *, now: datetime) -> bool:
-    """Ask every agent of the machine for what the buyer's keys and the booking's end are now.
+    """Ask every agent of the machine for what the keys to let in and the booking's end are now.
 
     What an agent has been asked for already is not asked again. Returns whether anything was asked for. The caller
     holds the booking's lock.
@@ -77,7 +74,7 @@ def ask(booking: Booking, *, now: datetime) -> bool:
 
 @transaction.atomic
 def provision_booking(*, booking_id: UUID, now: datetime) -> bool:
-    """Sweep: the buyer has other keys than the agents know, or an agent has not been asked. Returns whether it was due."""
+    """Sweep: other keys are to be let in than the agents know, or an agent has not been asked. Returns whether it was due."""
     booking = locked_if_idle(booking_id)
     if booking is None or not Booking.objects.due_to_provision(now=now).filter(pk=booking_id).exists():
         return False

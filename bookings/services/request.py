@@ -1,19 +1,25 @@
 """Asking for a window. The exclusion constraint gives the guarantee; the check before it gives the good message."""
 
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
-from accounts.models import Role, User
-from accounts.tax import details_of, treatment_of
+from accounts.models import Organization, Role, User
+from accounts.services.organizations import locked_organization
+from accounts.tax import details_of, treatment_of_details
 from bookings import mails, terms
 from bookings.availability import WHILE_SILENT, free_windows, in_the_way
 from bookings.errors import BookingError, PriceChanged, Window, WindowTaken
 from bookings.models import Booking
+from bookings.services.approvals import hold_for_approval
+from bookings.services.budgets import Use, check_budgets, warn_of_budgets
 from bookings.services.charges import make_charges, stages_of
 from bookings.services.history import note
+from bookings.services.purposes import Purpose, check_purpose, needs_approval
+from bookings.services.unverified import check_unverified_limit
 from common.errors import violates
 from common.formats import duration, money
 from common.ids import uuid7
@@ -124,11 +130,13 @@ def request_booking(
     end: datetime,
     now: datetime,
     expected_total: Decimal | None = None,
+    purpose: Purpose | None = None,
 ) -> Booking:
     """Hold ``[start, end)`` for the buyer until it is paid or the hold lapses. One transaction.
 
     Args:
         expected_total: what the buyer was shown; a different price is refused rather than taken.
+        purpose: the organization that the buyer books for, and what for; without it they book for themselves.
 
     Raises:
         WindowTaken: somebody else has it, or part of it.
@@ -140,7 +148,8 @@ def request_booking(
         raise BookingError("This is your own machine.")
     check_window(listing, start, end, now=now)
     quote = pricing.quote(listing.rates, start, end)
-    tax = treatment_of(buyer)
+    details = details_of(purpose.organization if purpose else buyer)
+    tax = treatment_of_details(details)
     total = tax.payable(quote.total, quote.currency)
     if expected_total is not None and total != expected_total:
         raise PriceChanged(
@@ -148,7 +157,6 @@ def request_booking(
             f"{money(total, quote.currency)}. Look at it again, then confirm."
         )
     _check_amounts(start, end, total, quote.currency)
-    details = details_of(buyer)
     if refusal := clashes(listing, start, end, buyer=buyer, now=now):
         raise refusal
     booking = Booking(
@@ -157,6 +165,8 @@ def request_booking(
         machine=machine,
         passport=machine.passports.first(),
         buyer=buyer,
+        organization=purpose.organization if purpose else None,
+        project=purpose.project if purpose else None,
         start=start,
         end=end,
         blocked_until=end + machine.turnaround,
@@ -169,13 +179,14 @@ def request_booking(
         tax_kind=tax.kind,
         tax_rate=tax.rate,
         billed_to=details.frozen() if details else {},
-        purchase_order=details.purchase_order if details else "",
-        cost_centre=details.cost_centre if details else "",
+        purchase_order=(purpose and purpose.purchase_order) or (details.purchase_order if details else ""),
+        cost_centre=(purpose and purpose.cost_centre) or (details.cost_centre if details else ""),
         quote_lines=[line.frozen() for line in quote.lines],
         quote_rates=listing.rates.frozen(),
     )
     try:
         with transaction.atomic(durable=True):
+            agreed = _agreed(booking, purpose, now=now) if purpose else None
             # The buyer's row is what gets scarcer (a few unpaid holds each), so it is locked, once, before they are counted.
             User.objects.select_for_update(no_key=True).get(pk=buyer.pk)
             held = Booking.objects.of_buyer(buyer).unpaid_holds().filter(hold_expires_at__gt=now).count()
@@ -183,18 +194,56 @@ def request_booking(
                 raise BookingError(
                     f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
                 )
+            check_unverified_limit(
+                buyer=buyer, organization=booking.organization, amount=total, currency=quote.currency, now=now
+            )
             if not _insert(booking):
                 raise _taken(listing, start, end, buyer=buyer, now=now)
             if Role.BUYER not in buyer.roles:
                 User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
             make_charges(booking)
-            note(booking, "Asked for", now=now, by=buyer, detail="Held while it is being paid.")
-            mails.requested(booking)
+            note(booking, "Asked for", now=now, by=buyer, detail="" if agreed else "Held while it is being paid.")
+            if agreed and purpose and agreed.needs_approval:
+                hold_for_approval(
+                    booking, listing=listing, organization=agreed.organization, reason=purpose.reason, now=now
+                )
+            else:
+                mails.requested(booking)
+            if agreed:
+                warn_of_budgets(agreed.uses, extra=booking.price_total, now=now)
     except IntegrityError as error:
         if not violates(error, OUT_OF_MAINTENANCE):
             raise
         raise _taken(listing, start, end, buyer=buyer, now=now) from error  # announced while we were looking
     return booking
+
+
+@dataclass(frozen=True)
+class _Agreed:
+    """That an organization lets its member book: it (locked), the budgets that it counts against, who has to agree."""
+
+    organization: Organization
+    uses: list[Use]
+    needs_approval: bool
+
+
+def _agreed(booking: Booking, purpose: Purpose, *, now: datetime) -> _Agreed:
+    """Lock the organization, and hold the booking against its policy and its budgets.
+
+    Raises:
+        BookingError: with the field it belongs to.
+    """
+    organization = locked_organization(purpose.organization.pk)
+    membership = check_purpose(replace(purpose, organization=organization), buyer=booking.buyer, end=booking.end)
+    uses = check_budgets(
+        organization=organization,
+        project=purpose.project,
+        member=booking.buyer,
+        amount=booking.price_total,
+        currency=booking.currency,
+        now=now,
+    )
+    return _Agreed(organization, uses, needs_approval(organization, membership, booking.price_total))
 
 
 def clashes(

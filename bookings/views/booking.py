@@ -30,6 +30,7 @@ from bookings.services.end_early import why_not_end
 from bookings.services.erasure import can_retry
 from bookings.services.extend import can_extend
 from bookings.services.handover import wipe_progress
+from bookings.services.keys import can_choose_keys
 from bookings.services.leave import can_leave, differences, leave_mismatched
 from bookings.services.servers import progress
 from bookings.terms import is_overdue
@@ -86,7 +87,8 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "servers": progress(booking) if booking.wipe_opened_at and booking.is_automatic else [],
         "certificate": getattr(booking, "certificate", None) if booking.is_automatic else None,
         "may_retry": (is_provider or request.user.is_platform_administrator) and can_retry(booking, now=now),
-        "keys": booking.buyer.ssh_keys.all(),
+        "keys": list(booking.keys_let_in()),
+        "can_choose_keys": is_buyer and can_choose_keys(booking, now=now),
         "terms": terms.frozen_into(booking).sentence,
         "lost": lost_time(booking, now=now) if booking.started_at else None,
         "differences": differences(booking),

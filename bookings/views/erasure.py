@@ -15,16 +15,18 @@ from django.utils import timezone
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_POST
 
+from accounts.bearer import token_or_login
+from accounts.models import Scope
 from accounts.requests import AuthenticatedRequest
 from bookings.errors import BookingError
-from bookings.loading import booking_seen_by
+from bookings.loading import booking_seen_by, organization_of_booking
 from bookings.models import Booking, ErasureCertificate, WipeEvidence
 from bookings.services import certificates
 from bookings.services.erasure import retry_wipe
 from common import files, sshsig
+from common.addresses import address_of
 from common.ids import short
 from common.rates import TooManyRequests, spend
-from machines.views.agent_api import address_of
 
 AN_ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 A_DIGEST = re.compile(r"\b[0-9a-f]{64}\b", re.IGNORECASE)
@@ -125,7 +127,7 @@ def erasure_keys(request: HttpRequest) -> HttpResponse:
 # For a booking's buyer and provider --------------------------------------------------------------------
 
 
-@login_required
+@token_or_login(Scope.BOOKINGS_READ, whose=organization_of_booking)
 @require_GET
 def booking_certificate(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """The certificate of erasure as a PDF."""
@@ -138,7 +140,7 @@ def booking_certificate(request: AuthenticatedRequest, pk: UUID) -> HttpResponse
     return answer
 
 
-@login_required
+@token_or_login(Scope.BOOKINGS_READ, whose=organization_of_booking)
 @require_GET
 def evidence_logs(request: AuthenticatedRequest, pk: UUID, evidence_pk: UUID) -> FileResponse:
     """What the commands of an erasure printed, for the booking's buyer and provider. Always a download."""

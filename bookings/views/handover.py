@@ -10,11 +10,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from accounts.bearer import token_or_login
+from accounts.models import Scope
 from accounts.requests import AuthenticatedRequest
 from bookings.availability import blocks_of
 from bookings.errors import BookingError
 from bookings.forms import AccessForm, WipeForm
-from bookings.loading import booking_of_provider, booking_seen_by
+from bookings.loading import booking_of_provider, booking_seen_by, organization_of_booking
 from bookings.models import Booking, DataWipe
 from bookings.services.handover import record_access, record_wipe, wipe_progress
 from common.ids import short
@@ -48,7 +50,7 @@ def booking_access(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     context = {
         "booking": booking,
         "form": form,
-        "keys": booking.buyer.ssh_keys.all(),
+        "keys": booking.keys_let_in(),
         "account_expires": _account_expires(booking),
     }
     return render(request, "bookings/access.html", context, status=status)
@@ -92,7 +94,7 @@ def _still_waiting(pk: UUID) -> bool:
     return Booking.objects.awaiting_wipe().filter(pk=pk).exists()
 
 
-@login_required
+@token_or_login(Scope.BOOKINGS_READ, whose=organization_of_booking)
 @require_GET
 def wipe_evidence(request: AuthenticatedRequest, pk: UUID, wipe_pk: UUID) -> FileResponse:
     """The evidence file of a wipe step, for the booking's buyer and provider. Always a download, never a page."""

@@ -16,11 +16,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from accounts.adapter import AFTER_SIGN_IN
-from accounts.models import User
+from accounts.models import Organization, User
 from accounts.requests import AuthenticatedRequest
 from accounts.tax import treatment_of
 from bookings import terms
@@ -29,6 +30,7 @@ from bookings.errors import BookingError, WindowTaken
 from bookings.forms import BookingForm, WindowForm
 from bookings.loading import public_listing
 from bookings.models import Booking
+from bookings.purpose import PurposeForm, footing
 from bookings.services.charges import stages_of
 from bookings.services.request import check_window, clashes, request_booking
 from common.rates import TooManyRequests, spend
@@ -104,8 +106,12 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         return response
     listing = public_listing(pk, Listing.objects.select_related("machine"))
     form = BookingForm(request.POST)
-    if not form.is_valid():
+    purpose = _purpose(request)
+    if request.POST.get("acting_for", "") != str(request.organization.pk if request.organization else ""):
+        form.add_error(None, _("You act for somebody else by now: look at whom it is booked for, then ask again."))
         return _page(request, listing, form, status=422)
+    if not form.is_valid() or (purpose is not None and not purpose.is_valid()):
+        return _page(request, listing, form, purpose, status=422)
     try:
         booking = request_booking(
             listing=listing,
@@ -113,6 +119,7 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             start=form.cleaned_data["start"],
             end=form.cleaned_data["end"],
             expected_total=form.cleaned_data["expected_total"],
+            purpose=purpose.purpose() if purpose else None,
             now=timezone.now(),
         )
     except WindowTaken as error:
@@ -122,9 +129,12 @@ def _book(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             messages.warning(request, error.message)
         return redirect(_with_window(pk, form))
     except BookingError as error:
-        form.add_error(error.field, error.message)
-        return _page(request, listing, form, status=422)
-    return redirect("booking_pay", pk=booking.pk)
+        if purpose is not None and error.field in purpose.fields:
+            purpose.add_error(error.field, error.message)
+        else:
+            form.add_error(error.field if error.field in form.fields else None, error.message)
+        return _page(request, listing, form, purpose, status=422)
+    return redirect("booking_detail" if booking.awaits_approval else "booking_pay", pk=booking.pk)
 
 
 def _with_window(pk: UUID, form: WindowForm) -> str:
@@ -136,6 +146,7 @@ def _page(
     request: HttpRequest,
     listing: Listing,
     form: WindowForm,
+    purpose: PurposeForm | None = None,
     *,
     status: int = 200,
 ) -> HttpResponse:
@@ -156,9 +167,9 @@ def _page(
         "passport": (passport := machine.passports.first()),
         "hardware": hardware.groups(passport.facts["nodes"]) if passport else [],
         "last_wiped": Booking.objects.filter(machine=machine, wiped_at__isnull=False).order_by("-wiped_at").first(),
-        "provider_verified": machine.provider.verifications.approved().order_by("-decided_at").first(),
+        "provider_verified": machine.provider.verifications.valid(now=now).first(),
         **_calendar(listing, now=now),
-        **_quote(listing, form, request, now=now),
+        **_quote(listing, form, request, purpose, now=now),
     }
     return render(request, "listings/detail.html", context, status=status)
 
@@ -182,11 +193,14 @@ def _quote(
     listing: Listing,
     form: WindowForm,
     request: HttpRequest,
+    purpose: PurposeForm | None = None,
     *,
     now: datetime,
 ) -> dict[str, Any]:
     """The window, what is wrong with it or what it costs, and what to take instead."""
+    purpose = purpose or _purpose(request)
     context: dict[str, Any] = {
+        "purpose": purpose, "footing": None,
         "listing": listing, "form": form, "instead": [], "quote": None, "start": None, "end": None,
         "hold_minutes": int(settings.MARKETPLACE_HOLD.total_seconds() // 60),
     }  # fmt: skip
@@ -211,16 +225,36 @@ def _quote(
         _add(form, context, error)
     if end > start:
         quote = pricing.quote(listing.rates, start, end)
-        context |= {"quote": quote, "start": start, "end": end, **_payable(quote, request.user, start, end)}
+        account = request.organization or request.user  # type: ignore[attr-defined]
+        context |= {"quote": quote, "start": start, "end": end, **_payable(quote, account, start, end)}
+        if purpose is not None:
+            context["footing"] = footing(
+                request.membership,  # type: ignore[attr-defined]
+                project=purpose.cleaned_data.get("project") if purpose.is_valid() else None,
+                total=context["total"],
+                currency=quote.currency,
+                now=now,
+            )
         until = terms.current(listing.cancellation_terms).full_until(start)
         context["full_refund_until"] = until if until and until > now else None
         context["terms"] = terms.current(listing.cancellation_terms).sentence
     return context
 
 
-def _payable(quote: pricing.Quote, user: User | AnonymousUser, start: datetime, end: datetime) -> dict[str, Any]:
-    """What it comes to for this reader, with the tax that they pay, and when it is charged."""
-    treatment = treatment_of(user)
+def _purpose(request: HttpRequest) -> PurposeForm | None:
+    """What the organization asks for that the person acts for, with what they have typed."""
+    organization = request.organization  # type: ignore[attr-defined]
+    if organization is None:
+        return None
+    typed = request.POST if request.method == "POST" else request.GET
+    return PurposeForm(typed if "acting_for" in typed else None, organization=organization)
+
+
+def _payable(
+    quote: pricing.Quote, account: User | AnonymousUser | Organization, start: datetime, end: datetime
+) -> dict[str, Any]:
+    """What it comes to for this reader or whom they act for, with the tax that they pay, and when it is charged."""
+    treatment = treatment_of(account)
     total = treatment.payable(quote.total, quote.currency)
     stages = stages_of(start, end, total, quote.currency)
     return {

@@ -62,20 +62,23 @@ def _icon(name: str, size: int, style: str, cls: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def nav_link(context: template.Context, name: str, label: str, under: str = "") -> SafeString:
+def nav_link(
+    context: template.Context, name: str, label: str, under: str = "", pk: Any = None, exact: bool = False
+) -> SafeString:
     """A link to the page of that name, marked as current on it and on the pages under it.
 
-    ``under`` is the path that counts as under it, where that differs from its own. A page that this deployment does
-    not have gets no link.
+    ``under`` is the path that counts as under it, where that differs from its own; with ``exact`` none does. ``pk`` is
+    of what the page is about. A page that this deployment does not have gets no link.
     """
     try:
-        url = reverse(name)
+        url = reverse(name, args=[] if pk is None else [pk])
     except NoReverseMatch:
         return SafeString("")
     request = context.get("request")
     path = request.path if request else ""
     current = format_html(' aria-current="{}"', "page" if path == url else "true")
-    return format_html('<a href="{}"{}>{}</a>', url, current if path.startswith(under or url) else "", label)
+    is_current = path == url if exact else path.startswith(under or url)
+    return format_html('<a href="{}"{}>{}</a>', url, current if is_current else "", label)
 
 
 @register.simple_tag(takes_context=True)
@@ -133,6 +136,17 @@ def mark(tone: str, words: str, title: str = "") -> SafeString:
 @register.simple_tag
 def badge(words: str, tone: str = "") -> SafeString:
     return draw_words("badge", ("words", words), ("tone", tone))
+
+
+@register.simple_tag
+def verified(verification: Any) -> SafeString:
+    """The badge of somebody who has been checked, with its date. ``verification``: an approved one."""
+    return draw(
+        "verified",
+        kind=verification.get_kind_display(),
+        at=verification.decided_at,
+        until=verification.valid_until,
+    )
 
 
 @register.simple_tag

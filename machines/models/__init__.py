@@ -1,5 +1,6 @@
 """What: GPU models, machines and their nodes, agents, benchmarks, listings, health."""
 
+from machines.models import tracked  # noqa: F401  # history: its triggers, and the tables that they write
 from machines.models.agent import (
     OPEN,
     Agent,
@@ -23,13 +24,14 @@ from machines.models.health import (
     PlatformPulse,
     ReliabilityDebit,
 )
-from machines.models.listing import CancellationTerms, Listing, ListingQuerySet, ListingStatus
+from machines.models.listing import UNVERIFIED, CancellationTerms, Listing, ListingQuerySet, ListingStatus
 from machines.models.machine import AccessKind, AgentStatus, Machine, MachineKind, Node
 from machines.models.passport import HardwarePassport
 
 __all__ = [
     "MEASURES",
     "OPEN",
+    "UNVERIFIED",
     "AccessKind",
     "Agent",
     "AgentStatus",

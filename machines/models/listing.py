@@ -17,6 +17,8 @@ from machines.pricing import Rates
 RATES = ("price_hour", "price_day", "price_week")
 #: The most that a rate may be. Even at the hourly one the longest booking fits into every column of money.
 MOST_RATES = {"price_hour": Decimal(100_000), "price_day": Decimal(1_000_000), "price_week": Decimal(5_000_000)}
+#: Why the listings of somebody whose verification has ended take no new bookings.
+UNVERIFIED = "Its provider's verification has ended."
 #: A yen is worth less than the others.
 YEN = 10
 
@@ -120,6 +122,12 @@ class Listing(models.Model):
     max_ahead_days = models.PositiveIntegerField(
         "how far ahead, days", default=90, validators=[MinValueValidator(1), MaxValueValidator(365)]
     )
+    approval_hours = models.PositiveSmallIntegerField(
+        "held for an approval, hours",
+        default=24,
+        validators=[MaxValueValidator(72)],
+        help_text="So long a window is kept for an organization whose administrator has to agree first. 0: it is not.",
+    )
     cancellation_terms = models.CharField(
         max_length=10, choices=CancellationTerms.choices, default=CancellationTerms.MODERATE
     )
@@ -162,6 +170,7 @@ class Listing(models.Model):
             models.CheckConstraint(
                 condition=Q(min_hours__gte=1) & Q(max_hours__gte=F("min_hours")), name="listings_limits_in_order"
             ),
+            models.CheckConstraint(condition=Q(approval_hours__lte=72), name="listings_approval_bounded"),
         ]
         indexes = [
             models.Index(fields=["machine", "status"], name="listings_of_machine"),
@@ -192,6 +201,11 @@ class Listing(models.Model):
     def is_suspended(self) -> bool:
         """On offer, and the marketplace lets nobody new book it."""
         return self.is_active and self.suspended_at is not None
+
+    @property
+    def awaits_verification(self) -> bool:
+        """Suspended until its provider is verified again; otherwise it is reliability."""
+        return self.suspended_because == UNVERIFIED
 
     @property
     def is_bookable(self) -> bool:

@@ -82,6 +82,14 @@ class Machine(models.Model):
     provider = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="machines", db_column="customer_id"
     )
+    organization = models.ForeignKey(
+        "accounts.Organization",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="machines",
+        help_text="Whose it is, where not the provider's own: the provider is its owner then.",
+    )
     name = models.CharField(max_length=80, help_text="Your own name for it. Buyers see it too.")
     kind = models.CharField(max_length=10, choices=MachineKind.choices, default=MachineKind.SINGLE)
     gpu_model = models.CharField("GPU model", max_length=80, blank=True, help_text="Empty for a CPU server.")

@@ -5,9 +5,10 @@ from typing import Any
 
 from django.db import transaction
 
+from accounts.event_kinds import EventKind
 from accounts.models import User
-from accounts.outbox import write_mail
 from accounts.services.roles import require_administrator
+from accounts.services.telling import tell
 from machines.models import Benchmark, BenchmarkStatus, Listing, ListingStatus, Machine
 from machines.models.benchmark import LEAST, MOST
 from machines.services.claims import claim_differences, in_words
@@ -146,10 +147,13 @@ def tell_rejected(row: Benchmark) -> None:
 
 
 def _tell(row: Benchmark, subject: str, paragraphs: list[str]) -> None:
-    write_mail(
+    tell(
         user=row.machine.provider,
+        event=EventKind.BENCHMARKED,
         key=f"benchmark-{row.status}:{row.pk}",
         subject=f"{subject}: {row.machine.name}",
         paragraphs=paragraphs,
         action=("Open the machine", f"/machines/{row.machine_id}/"),
+        organization=row.machine.organization,
+        about={"machine": str(row.machine_id), "benchmark": str(row.pk)},
     )

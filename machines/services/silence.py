@@ -9,9 +9,10 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
-from accounts.outbox import write_mail, written_for
-from accounts.services.notifications import notify
+from accounts.outbox import written_for
+from accounts.services.telling import tell
 from common.formats import duration, when
 from machines.models import (
     Agent,
@@ -208,7 +209,15 @@ def _away_since(machine: Machine, *, now: datetime) -> datetime | None:
 
 def _tell(machine: Machine, key: str, subject: str, *paragraphs: str, tone: str, now: datetime) -> None:
     page = f"/machines/{machine.pk}/health/"
-    write_mail(
-        user=machine.provider, key=key, subject=subject, paragraphs=paragraphs, action=("See how it is doing", page)
+    tell(
+        user=machine.provider,
+        event=EventKind.SILENT,
+        key=key,
+        subject=subject,
+        paragraphs=paragraphs,
+        action=("See how it is doing", page),
+        tone=tone,
+        organization=machine.organization,
+        about={"machine": str(machine.pk)},
+        now=now,
     )
-    notify(user=machine.provider, key=key, title=subject, text=paragraphs[0], link=page, tone=tone, now=now)

@@ -1,4 +1,5 @@
-"""Machines that are not reliable enough take no new bookings until they are again. Bookings already made go on."""
+"""Machines that are not reliable enough, or whose provider is no longer verified, take no new bookings until that has
+changed. Bookings already made go on."""
 
 from datetime import datetime
 from uuid import UUID
@@ -7,13 +8,14 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
-from accounts.outbox import write_mail
-from accounts.services.notifications import notify
+from accounts.event_kinds import EventKind
+from accounts.models import User
+from accounts.services.telling import tell
 from common.formats import percent
-from machines.models import AccessKind, Listing, ListingStatus, Machine
+from machines.models import UNVERIFIED, AccessKind, Listing, ListingStatus, Machine
 from machines.services.reliability import is_enough
 
-#: How ``suspended_because`` begins where it was reliability: nothing else is lifted here.
+#: How ``suspended_because`` begins where it was reliability: nothing else is lifted with the figure.
 BECAUSE = "Reliability below"
 
 
@@ -52,6 +54,8 @@ def follow(*, machine_id: UUID, now: datetime) -> bool:
         )
         return True
     suspended = machine.listings.filter(suspended_because__startswith=BECAUSE)
+    if not machine.provider.is_verified:  # there is another reason by now
+        return bool(suspended.update(suspended_because=UNVERIFIED, updated_at=now))
     was_on_offer = suspended.filter(status=ListingStatus.ACTIVE).exists()
     if not suspended.update(suspended_at=None, suspended_because="", updated_at=now):
         return False
@@ -82,6 +86,21 @@ def suspend(machine: Machine, *, now: datetime) -> int:
     )
 
 
+def follow_provider(*, provider: User, now: datetime) -> int:
+    """Make the listings of all the person's machines follow whether they are verified. Returns how many changed.
+
+    They are told of that by :mod:`accounts.services.verification_news`, once for all their machines. In a transaction.
+    """
+    machines = list(Machine.objects.select_for_update(no_key=True).filter(provider=provider).order_by("pk"))
+    theirs = Listing.objects.filter(machine__in=machines)
+    if not provider.verifications.valid(now=now).exists():
+        return theirs.active().update(suspended_at=now, suspended_because=UNVERIFIED, updated_at=now)
+    lifted = theirs.filter(suspended_because=UNVERIFIED).update(suspended_at=None, suspended_because="", updated_at=now)
+    for machine in machines if lifted else ():
+        suspend(machine, now=now)
+    return lifted
+
+
 def _has_to_go(machine: Machine) -> bool:
     return AccessKind(machine.access_kind).is_automatic and not is_enough(machine.reliability)
 
@@ -89,7 +108,15 @@ def _has_to_go(machine: Machine) -> bool:
 def _tell(machine: Machine, subject: str, *paragraphs: str, tone: str, now: datetime) -> None:
     key = f"reliability:{machine.pk}:{now:%Y%m%d%H%M%S}"
     page = f"/machines/{machine.pk}/"
-    write_mail(
-        user=machine.provider, key=key, subject=subject, paragraphs=paragraphs, action=("Open the machine", page)
+    tell(
+        user=machine.provider,
+        event=EventKind.OFFERED,
+        key=key,
+        subject=subject,
+        paragraphs=paragraphs,
+        action=("Open the machine", page),
+        tone=tone,
+        organization=machine.organization,
+        about={"machine": str(machine.pk)},
+        now=now,
     )
-    notify(user=machine.provider, key=key, title=subject, text=paragraphs[0], link=page, tone=tone)

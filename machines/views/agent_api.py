@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from functools import wraps
-from ipaddress import ip_address
 from time import monotonic, sleep
 from typing import Any
 from uuid import UUID
@@ -24,7 +23,9 @@ from redis.exceptions import RedisError
 
 from agent import VERSION
 from common import platform_key
+from common.addresses import address_of
 from common.files import StorageAway
+from common.history.facts import recorded
 from common.rates import TooManyRequests, spend
 from machines.models import Agent, Work
 from machines.services import enrollment, messages, reporting, waking, work
@@ -100,7 +101,8 @@ def _with_agent(view: AgentView) -> AgentView:
         agent = agent_of(request)
         request.agent = agent  # type: ignore[attr-defined]
         spend(settings.MARKETPLACE_AGENT_RATE, "agent", str(agent.pk))
-        return view(request, agent, *args, **kwargs)
+        with recorded(agent=agent.pk):
+            return view(request, agent, *args, **kwargs)
 
     return wrapper
 
@@ -127,17 +129,6 @@ def agent_of(request: HttpRequest) -> Agent:
             token_hash=digest, next_token_hash=None, token_made_at=timezone.now()
         )
     return agent
-
-
-def address_of(request: HttpRequest) -> str | None:
-    """Where the request comes from, as the outermost trusted proxy saw it."""
-    count = getattr(settings, "ALLAUTH_TRUSTED_PROXY_COUNT", 0)
-    forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-    said = forwarded[-count] if count and len(forwarded) >= count else request.META.get("REMOTE_ADDR", "")
-    try:
-        return str(ip_address(said.partition("%")[0]))
-    except ValueError:
-        return None
 
 
 def body_of(request: HttpRequest) -> dict[str, Any]:

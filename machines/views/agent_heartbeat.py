@@ -6,9 +6,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from agent import VERSION
+from common.addresses import address_of
 from machines.services import heartbeats
 from machines.services.errors import AgentRefused
-from machines.views.agent_api import address_of, answering, body_of, stamp
+from machines.views.agent_api import answering, body_of, stamp
 
 #: Many times what a heartbeat of a server with 64 GPUs takes.
 MOST_BYTES = 64 * 1024

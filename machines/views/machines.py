@@ -39,13 +39,13 @@ def machine_list(request: AuthenticatedRequest) -> HttpResponse:
     page = Paginator(machines, A_PAGE).get_page(request.GET.get("page"))
     context = {
         "page": page,
-        "rows": [(machine, _foremost(machine)) for machine in page],
+        "rows": [(machine, foremost(machine)) for machine in page],
         "steps": _steps(request.user, None),
     }
     return render(request, "machines/machine_list.html", context)
 
 
-def _foremost(machine: Machine) -> Listing | None:
+def foremost(machine: Machine) -> Listing | None:
     """The listing that says how a machine stands: the newest one on offer, else the newest paused one."""
     shown = [listing for listing in machine.listings.all() if not listing.is_archived]
     return min(shown, key=lambda listing: not listing.is_active, default=None)
@@ -71,7 +71,7 @@ def machine_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "steps": steps,
         "is_done": all(step["state"] == "done" for step in steps),
         "limits": physical_limits(machine),
-        "shown": _foremost(machine),
+        "shown": foremost(machine),
         "passport": (passport := machine.passports.first()),
         "groups": hardware.groups(passport.facts["nodes"]) if passport else [],
         "differences": claim_differences(machine) if passport else [],

@@ -8,8 +8,9 @@ from django.db import connection, transaction
 
 from accounts.models import User
 from bookings.models import Booking
+from common.files import kept_with_rows
 from machines.demo import gpu_specs, hosted_machines
-from marketplace.demo import inventory, life, people
+from marketplace.demo import institute, inventory, life, papers, people
 from marketplace.demo.plan import Planner
 from marketplace.demo.progress import BEGUN, FINISHED, begun_at, note
 
@@ -17,12 +18,15 @@ from marketplace.demo.progress import BEGUN, FINISHED, begun_at, note
 BOOKINGS = 230
 
 
+@kept_with_rows()
 @transaction.atomic
 def load_static(*, now: datetime) -> None:
-    """People, GPU models, machines, listings, benchmarks."""
+    """People and their organization, GPU models, machines, listings, benchmarks."""
     hosted = hosted_machines.read()
     gpu_specs.load(gpu_specs.read())
-    who = people.create(hosted)
+    who = people.create(hosted, now=now)
+    institute.create(now=now)
+    papers.send_papers(now=now)
     inventory.create(hosted, who)
     note(BEGUN, by=who.admin, now=now)
 

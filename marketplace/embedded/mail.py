@@ -1,4 +1,4 @@
-"""Mail without a mail server: each one a file to read, and a line on the console that says where."""
+"""Mail without a mail server: each one a file to read, and a line on the console that says where, with its code or first link."""
 
 import logging
 import os
@@ -16,6 +16,8 @@ from django.utils.text import slugify
 log = logging.getLogger("marketplace.mail")
 
 LINK = re.compile(r"https?://[^\s<>\"']+")
+#: A code that a mail asks to type, on a line of its own.
+CODE = re.compile(r"^[A-Z0-9]{3,5}-[A-Z0-9]{3,5}$", re.MULTILINE)
 
 
 class FolderBackend(BaseEmailBackend):
@@ -51,8 +53,8 @@ class FolderBackend(BaseEmailBackend):
         body = str(message.body)
         text = stem.with_suffix(".txt")
         text.write_text(f"From: {message.from_email}\nTo: {to}\nSubject: {message.subject}\n\n{body}\n")
-        link = LINK.search(body)
-        where = f"{text.as_uri()}  {link.group().rstrip('.,;:!?)]') if link else ''}".rstrip()
+        found = CODE.search(body) or LINK.search(body)
+        where = f"{text.as_uri()}  {found.group().rstrip('.,;:!?)]') if found else ''}".rstrip()
         log.info("mail to %s: %s → %s", to, message.subject, where)
 
     def _free_stem(self, message: EmailMessage) -> Path:

@@ -3,8 +3,9 @@
 from django import template
 from django.db.models import Model, QuerySet
 from django.urls import reverse
+from django.utils import timezone
 
-from accounts.models import OutgoingMail, User, Verification
+from accounts.models import Decision, OutgoingMail, User, Verification
 from billing.models import Chargeback, Difference, Payout, PayoutStatus, Refund, RefundStatus, WebhookEvent
 from bookings.models import Booking
 from machines.models import Benchmark
@@ -16,6 +17,12 @@ register = template.Library()
 def decisions(user: User) -> list[dict[str, object]]:
     """Each kind of thing that waits: words, how many, where, and whether it is trouble rather than routine."""
     waiting: list[tuple[str, QuerySet[Model], str, bool]] = [
+        (
+            "To confirm as a second administrator",
+            Decision.objects.waiting(now=timezone.now()).exclude(asked_by=user),
+            "state__exact=waiting",
+            False,
+        ),
         ("Verifications to decide", Verification.objects.pending(), "status__exact=pending", False),
         ("Benchmarks to decide", Benchmark.objects.pending(), "status__exact=pending", False),
         ("Machines waiting for a wipe", Booking.objects.awaiting_wipe(), "stage=wipe", False),

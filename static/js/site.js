@@ -98,6 +98,17 @@ document.addEventListener("click", (event) => {
   if (button.hasAttribute("commandfor")) command(button);
 });
 
+/* The switcher in the header closes like a menu: by a click elsewhere, and by Escape. */
+document.addEventListener("click", (event) => {
+  for (const open of document.querySelectorAll(".switcher[open]")) if (!open.contains(event.target)) open.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && document.querySelector(".switcher[open]");
+  if (!open) return;
+  open.open = false;
+  open.querySelector("summary").focus();
+});
+
 document.addEventListener("change", (event) => {
   if (event.target.matches("[data-autosubmit]")) event.target.form?.requestSubmit();
 });

@@ -1,14 +1,12 @@
-"""A person's own pages: profile and verification."""
+"""A person's own pages: the profile. Verification has tests of its own."""
 
 import pytest
 from django.urls import reverse
 
-from accounts.models import Role, User, Verification
-from accounts.services.verifications import decide_verification, request_verification
+from accounts.models import Role, User
 from tests.people import make_machine
 
 PAGES = ["profile", "verification_request", "billing_details", "ssh_key_list"]
-ASK = {"kind": "institution", "legal_name": "Institute of Things", "country": "DE", "statement": "HRB 1, Hamburg"}
 
 
 def fill(user: User, **changes):
@@ -92,50 +90,8 @@ def test_who_provides_machines_stays_a_provider(client, provider):
     assert provider.is_provider
 
 
-# Verification -----------------------------------------------------------------------------------------
-
-
-def test_asking_to_be_verified(client, buyer):
-    client.force_login(buyer)
-    response = client.post(reverse("verification_request"), ASK, follow=True)
-    assert "waiting for review" in response.text
-    assert buyer.verifications.get().legal_name == "Institute of Things"
-    assert "waiting for review" in client.get(reverse("profile")).text
-
-
-def test_asking_twice_is_refused_in_words(client, buyer, now):
-    request_verification(user=buyer, now=now, **ASK)
-    client.force_login(buyer)
-    response = client.post(reverse("verification_request"), ASK)
-    assert response.status_code == 422
-    assert "waiting for review already" in response.text
-    assert buyer.verifications.count() == 1
-
-
-def test_a_verification_form_keeps_what_was_typed(client, buyer):
-    client.force_login(buyer)
-    response = client.post(reverse("verification_request"), ASK | {"country": ""})
-    assert response.status_code == 422
-    assert "Institute of Things" in response.text
-    assert "HRB 1, Hamburg" in response.text
-    assert not Verification.objects.exists()
-
-
-def test_a_rejection_shows_its_reason_and_can_be_corrected(client, buyer, administrator, now):
-    asked = request_verification(user=buyer, now=now, **ASK)
-    decide_verification(verification=asked, approve=False, by=administrator, reason="No such register.", now=now)
-    client.force_login(buyer)
-    page = client.get(reverse("verification_request")).text
-    assert "No such register." in page
-    assert "Institute of Things" in page  # the form starts with what was sent
-    assert "No such register." in client.get(reverse("profile")).text
-    client.post(reverse("verification_request"), ASK | {"statement": "HRB 2, Hamburg"})
-    assert buyer.verifications.pending().get().statement == "HRB 2, Hamburg"
-
-
-def test_who_is_verified_sees_the_mark_and_no_form(client, provider):
+def test_who_is_verified_sees_the_mark_with_its_date(client, provider):
     client.force_login(provider)
-    page = client.get(reverse("verification_request")).text
-    assert "You are verified" in page
-    assert 'name="legal_name"' not in page
-    assert client.post(reverse("verification_request"), ASK).status_code == 422
+    page = client.get(reverse("profile")).text
+    assert "Company or institution, checked" in page
+    assert "Good until" in page

@@ -1,5 +1,6 @@
 """Adding and removing SSH keys: what is accepted, what is refused, and with which words."""
 
+import base64
 from functools import cache
 
 import pytest
@@ -82,9 +83,19 @@ REFUSED = {
     "weak RSA": (lambda: public("rsa2048"), "2048 bits"),
     "DSA": (lambda: DSA, "DSA keys are too weak"),
     "certificate": (lambda: f"{certificate()} bea@laptop", "This is a certificate"),
-    "private": (private, "This is a private key"),
-    "line breaks": (lambda: f"{public()[:40]}\n{public()[40:]}", "broken into several lines"),
+    "options": (lambda: f'no-pty,command="/bin/true x" {public()}', "something before the key"),
+    "line breaks and a part missing": (lambda: f"{public()[:40]}\n{public()[48:]}", "do not fit together"),
+    "broken by a space": (lambda: f"{public()[:40]} {public()[40:]}", "not a complete SSH public key"),
     "two keys": (lambda: f"{public()}\n{public('ed25519', 1)}", "These are several keys"),
+    "two keys in one line": (lambda: f"{public()} {public('ed25519', 1)}", "These are several keys"),
+    "PEM": (lambda: "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA\n-----END PUBLIC KEY-----", "in another format"),
+    "of a type that nobody knows": (
+        lambda: f"ssh-xmss@openssh.com {public().split()[1]}",
+        "“ssh-xmss@openssh.com” are not",
+    ),
+    "of another type than it says": (lambda: f"ssh-rsa {public().split()[1]}", "not a complete SSH public key"),
+    "nothing but a type": (lambda: "ssh-ed25519", "not a complete SSH public key"),
+    "a comment alone": (lambda: "# my key", "not an SSH public key"),
     "a name alone": (lambda: "laptop", "not an SSH public key"),
     "cut off": (lambda: public()[:-10], "not a complete SSH public key"),
 }
@@ -98,6 +109,54 @@ def test_other_texts_are_refused_at_the_field_and_stay_in_it(signed_in, case):
     assert words in response.context["form"].errors["public_key"][0]
     assert response.context["form"]["public_key"].value() == text
     assert "Office" in response.text
+    assert not SSHKey.objects.exists()
+
+
+MENDED = {
+    "as a terminal wraps it": lambda: f"{public()[:40]}\n{public()[40:60]}\n{public()[60:]} bea@laptop",
+    "as a mail quotes it": lambda: f"  {public()[:40]}\r\n  {public()[40:]}\r\n  bea@laptop\r\n",
+    "after its type": lambda: f"ssh-ed25519\n{public().split()[1]} bea@laptop",
+    "under a comment": lambda: f"# my key\n\n{public()} bea@laptop\n",
+}
+
+
+@pytest.mark.parametrize("case", MENDED)
+def test_line_breaks_are_mended_where_that_makes_a_whole_key(signed_in, buyer, case):
+    assert add(signed_in, MENDED[case]()).status_code == 302
+    key = buyer.ssh_keys.get()
+    assert (key.public_key, key.name) == (public(), "bea@laptop")
+
+
+def test_a_key_in_many_lines_is_mended_too(signed_in, buyer):
+    whole = public("rsa3072")
+    add(signed_in, "\n".join(whole[at : at + 64] for at in range(0, len(whole), 64)))
+    assert buyer.ssh_keys.get().public_key == whole
+
+
+def test_keys_on_hardware_are_let_in(signed_in, buyer):
+    """As ssh-keygen -t ed25519-sk makes them; the fingerprint is that of the whole blob."""
+    kind, raw = b"sk-ssh-ed25519@openssh.com", base64.b64decode(public().split()[1])[-32:]
+    blob = b"".join(len(part).to_bytes(4, "big") + part for part in (kind, raw, b"ssh:"))
+    assert add(signed_in, f"{kind.decode()} {base64.b64encode(blob).decode()} key").status_code == 302
+    assert buyer.ssh_keys.get().key_type == kind.decode()
+
+
+PRIVATE = {
+    "OpenSSH": private,
+    "without its frame": lambda: "".join(private().splitlines()[1:-1]),
+    "PuTTY": lambda: "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\nAAAAIPsecretsecret",
+}
+
+
+@pytest.mark.parametrize("case", PRIVATE)
+def test_a_private_key_is_called_compromised_and_is_nowhere_afterwards(signed_in, caplog, case):
+    text = PRIVATE[case]()
+    response = add(signed_in, text, "Office")
+    assert response.status_code == 422
+    assert "regard it as compromised" in response.context["form"].errors["public_key"][0]
+    assert text.splitlines()[-2 if case == "OpenSSH" else -1] not in response.text
+    assert "Office" in response.text
+    assert text not in caplog.text
     assert not SSHKey.objects.exists()
 
 

@@ -5,10 +5,10 @@ from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from accounts.models import OutgoingMail, Verification
-from accounts.services.verifications import request_verification
 from billing.models import Payment, WebhookEvent
 from machines.models import Benchmark, BenchmarkStatus, GPUModel, ListingStatus
-from tests.people import make_listing, make_machine, make_user
+from tests.people import DAY, make_listing, make_machine, make_user
+from tests.verifying import approve, make_draft, make_request
 
 BENCHMARKS = "admin:machines_benchmark_changelist"
 VERIFICATIONS = "admin:accounts_verification_changelist"
@@ -37,9 +37,7 @@ def run(provider):
 
 @pytest.fixture
 def asked(buyer, now):
-    return request_verification(
-        user=buyer, kind="individual", legal_name="Bea Buyer", country="DE", statement="My page", now=now
-    )
+    return make_request(buyer, now=now)
 
 
 def test_values_stand_beside_what_the_data_sheet_allows(admin_page, run):
@@ -97,7 +95,7 @@ def test_the_same_decision_twice_is_quiet(admin_page, run):
 
 def test_a_verification_is_approved(admin_page, asked, buyer):
     page = act(admin_page, VERIFICATIONS, "approve", asked).text
-    assert "My page" in page
+    assert "HRB 1, Hamburg" in page
     act(admin_page, VERIFICATIONS, "approve", asked, decided="yes", reason="")
     assert buyer.is_verified
 
@@ -111,6 +109,54 @@ def test_a_verification_is_rejected_with_a_reason(admin_page, asked):
     assert (asked.status, asked.reason) == (Verification.Status.REJECTED, "The page does not name you.")
     page = act(admin_page, VERIFICATIONS, "approve", asked, decided="yes", reason="").text
     assert "decided already" in page
+
+
+def test_a_verification_shows_everything_to_decide_by(admin_page, asked, buyer, administrator, other_buyer, now):
+    approve(asked, by=administrator, now=now - DAY)
+    Verification.objects.filter(pk=asked.pk).update(submitted_at=now - 9 * DAY)
+    renewal = make_request(other_buyer, now=now)
+    document = renewal.documents.get()
+    page = admin_page.get(reverse("admin:accounts_verification_change", args=[renewal.pk])).text
+    assert reverse("verification_document", args=[document.pk]) in page
+    assert "Nobody else has asked under this name." in page
+    assert "look at this" in page  # somebody has: both are the Institute of Things
+    for words in ("Approve…", "Ask for more…", "Reject…"):
+        assert f'value="{words}"' in page
+    admin_page.get(reverse("verification_document", args=[document.pk]), follow=True)
+    page = admin_page.get(reverse("admin:accounts_verification_change", args=[renewal.pk])).text
+    assert administrator.email in page.partition("opened by")[2]
+
+
+def test_the_queue_begins_with_the_oldest_and_has_no_drafts(admin_page, asked, other_buyer, member, now):
+    make_draft(member, now=now)
+    older = make_request(other_buyer, now=now - 3 * DAY)
+    Verification.objects.filter(pk=older.pk).update(submitted_at=now - 3 * DAY)
+    listed = admin_page.get(f"{reverse(VERIFICATIONS)}?status__exact=pending").context["cl"].result_list
+    assert [row.pk for row in listed] == [older.pk, asked.pk]
+    draft = member.verifications.get()
+    assert admin_page.get(reverse("admin:accounts_verification_change", args=[draft.pk])).status_code == 302
+
+
+def test_more_is_asked_for_from_the_page_of_the_request(admin_page, asked):
+    assert "Ask these people for more" in act(admin_page, VERIFICATIONS, "ask", asked).text
+    act(admin_page, VERIFICATIONS, "ask", asked, decided="yes", reason="The back of the card.")
+    asked.refresh_from_db()
+    assert asked.needs_more
+    page = admin_page.get(reverse("admin:accounts_verification_change", args=[asked.pk])).text
+    assert "The back of the card." in page
+    assert "Not answered yet." in page
+
+
+def test_ones_own_request_is_decided_by_somebody_else(admin_page, administrator, now):
+    own = make_request(administrator, now=now)
+    page = admin_page.get(reverse("admin:accounts_verification_change", args=[own.pk])).text
+    assert "Another administrator decides it." in page
+    assert "Approve…" not in page
+    assert (
+        "cannot decide about yourself" in act(admin_page, VERIFICATIONS, "approve", own, decided="yes", reason="").text
+    )
+    own.refresh_from_db()
+    assert own.is_pending
 
 
 def test_looking_is_not_deciding(client, run, asked):

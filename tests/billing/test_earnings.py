@@ -9,15 +9,18 @@ from django.contrib.messages import get_messages
 from django.db import transaction
 from django.urls import reverse
 
-from accounts.models import Role
+from accounts.models import Decision, Role
+from accounts.services.decisions import confirm
 from billing import earnings
 from billing.models import Payout, PayoutAccount, PayoutHold, SepaFile
 from billing.services import payout_holds, payouts, sepa_files
 from billing.services.payout_accounts import begin_stripe
 from billing.services.refunds import refund_booking
+from common.spreadsheets import plain
 from machines.models import Listing
 from tests.earning import EARNED, IBAN, make_due, make_earned, make_iban, make_payout, make_stripe_account
-from tests.people import DAY, HOUR, make_listing, make_machine, make_paid
+from tests.people import DAY, HOUR, PASSWORD, another_administrator, make_listing, make_machine, make_paid
+from tests.signing_in import step_up
 from tests.stripe_server.client import lost
 
 pytestmark = pytest.mark.django_db
@@ -29,6 +32,7 @@ PAGE = "/machines/earnings/"
 def page(client, provider):
     """What the provider reads, without its HTML's line breaks."""
     client.force_login(provider)
+    step_up(client)
 
     def read(address: str = PAGE, **query: object) -> str:
         response = client.get(address, query)
@@ -207,7 +211,7 @@ def test_a_name_cannot_become_a_formula(client, listing, buyer, provider, now):
     ],
 )
 def test_what_a_spreadsheet_would_run_is_text(cell, safe):
-    assert earnings.plain(cell) == safe
+    assert plain(cell) == safe
 
 
 # A payout --------------------------------------------------------------------------------------------------------
@@ -261,10 +265,26 @@ def test_an_iban_is_entered_replaced_and_removed(client, provider, page):
 
 def test_what_was_typed_stays_when_it_is_wrong(client, provider):
     client.force_login(provider)
+    step_up(client)
     response = client.post(ACCOUNTS, {"holder": "Provider University", "iban": "DE00", "bic": ""})
     assert response.status_code == 422
     assert 'value="Provider University"' in response.text
     assert "This is no IBAN" in response.text
+
+
+def test_where_one_is_paid_to_is_changed_only_by_who_shows_again_who_they_are(client, provider, now):
+    """Somebody at a browser that was left open; the form is not lost when it was the provider after all."""
+    client.force_login(provider)
+    assert client.get(ACCOUNTS).status_code == 200
+    form = {"holder": "Provider University", "iban": IBAN, "bic": ""}
+    asked = client.post(ACCOUNTS, form)
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert not PayoutAccount.objects.exists()
+    client.post(asked["Location"], {"password": PASSWORD, "next": ACCOUNTS})
+    account = PayoutAccount.objects.get(user=provider)
+    step_up(client, seconds_ago=11 * 60)
+    assert client.post(f"{ACCOUNTS}{account.pk}/remove/")["Location"].startswith("/accounts/reauthenticate/")
+    assert PayoutAccount.objects.current().filter(user=provider).exists()
 
 
 def test_an_account_of_somebody_else_is_not_removed(client, provider, other_provider, now):
@@ -316,6 +336,7 @@ def test_when_stripe_is_away_the_page_says_so(client, processor, provider, setti
 
     processor.fault = away
     client.force_login(provider)
+    step_up(client)
     for place in ("continue", "return", "dashboard"):
         assert client.get(f"{ACCOUNTS}stripe/{place}/").status_code == 503
 
@@ -394,8 +415,14 @@ def test_a_hold_is_placed_and_released_by_an_administrator(client, administering
     client.post(add, {"booking": booking.pk, "amount": "2", "reason": "Disputed."})
     hold = PayoutHold.objects.get()
     assert (hold.amount, hold.placed_by.email) == (Decimal("2.00"), "administrator@example.com")
+    second = another_administrator()
     said = administering("payouthold", "release", hold, decided="yes", reason="Settled.").text
-    assert "1 released." in said
+    assert "1 asked for: a second administrator confirms it." in said
+    hold.refresh_from_db()
+    assert hold.released_at is None
+    confirm(decision=Decision.objects.get(), by=second, now=now)
+    hold.refresh_from_db()
+    assert (hold.released_by, hold.released_because) == (hold.placed_by, "Settled.")
 
 
 def test_staff_without_the_permission_make_neither_files_nor_holds(client, member, listing, buyer, now):

@@ -38,7 +38,16 @@ from tests.earning import (
     make_stripe_account,
     owed_to,
 )
-from tests.people import DAY, HOUR, make_billing_details, make_listing, make_machine, make_over, make_paid
+from tests.people import (
+    DAY,
+    HOUR,
+    another_administrator,
+    make_billing_details,
+    make_listing,
+    make_machine,
+    make_over,
+    make_paid,
+)
 from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
@@ -149,7 +158,7 @@ def test_a_hold_of_an_amount_keeps_that_much_back_until_it_is_released(listing, 
     assert payouts.schedule_payouts(now=now) == 1
     assert Payout.objects.get().amount == Decimal("4.00")
 
-    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, now=now)
+    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, second=another_administrator(), now=now)
     assert payouts.schedule_payouts(now=now + DAY) == 1
     assert sorted(Payout.objects.values_list("amount", flat=True)) == [Decimal("2.05"), Decimal("4.00")]
     hold.refresh_from_db()
@@ -180,15 +189,15 @@ def test_only_administrators_hold_and_release(listing, buyer, provider, now):
         payout_holds.place_hold(booking=booking, amount=None, reason="Why", by=buyer, now=now)
     hold = payout_holds.place_hold(booking=booking, amount=None, reason="Why", by=None, now=now)
     with pytest.raises(Exception, match="administrator"):
-        payout_holds.release_hold(hold=hold, reason="Mine", by=provider, now=now)
+        payout_holds.release_hold(hold=hold, reason="Mine", by=provider, second=another_administrator(), now=now)
 
 
 def test_a_hold_is_released_once(listing, buyer, administrator, now):
     booking = make_due(listing, buyer, now=now)
     hold = payout_holds.place_hold(booking=booking, amount=None, reason="Why", by=None, now=now)
-    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, now=now)
+    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, second=another_administrator(), now=now)
     with pytest.raises(PaymentError, match="already"):
-        payout_holds.release_hold(hold=hold, reason="Again", by=administrator, now=now)
+        payout_holds.release_hold(hold=hold, reason="Again", by=administrator, second=another_administrator(), now=now)
 
 
 @pytest.mark.parametrize(("state", "paid"), [("inquiry", 0), ("open", 0), ("won", 1), ("closed", 1)])
@@ -238,7 +247,7 @@ def test_what_is_given_back_of_a_payout_that_is_not_there_yet_is_taken_off_too(
     payouts.schedule_payouts(now=now)
     sepa_files.make_sepa_file(by=administrator, now=now, execute_on=now.date())
     payouts.mark_received(payout=Payout.objects.get(), by=administrator, now=now)
-    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, now=now)
+    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, second=another_administrator(), now=now)
     payouts.schedule_payouts(now=now)
     give_back(booking, "4", now)
     assert owed_to(provider) == 0, "by the ledger nothing is open"

@@ -115,7 +115,7 @@ def in_order(payment: Payment, *, made_after_all: Decimal = Decimal(0)) -> None:
     assert of(payment, AccountKind.PROCESSOR) == payment.amount_total - gone
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=stories())
 def test_the_shares_are_always_those_of_what_is_kept(held, now, story):
     currency, minor, commission, kind, happenings = story

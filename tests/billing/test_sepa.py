@@ -21,7 +21,7 @@ from billing.services import payout_holds, payouts, sepa_files
 from billing.services.refunds import refund_booking
 from common.files import StorageAway
 from tests.earning import EARNED, IBAN, make_due, make_iban, make_payout
-from tests.people import DAY, make_listing, make_machine
+from tests.people import DAY, another_administrator, make_listing, make_machine
 from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
@@ -89,7 +89,7 @@ def test_what_is_held_or_not_owed_any_more_is_left_out(
     assert f"Not in the file: {held.reference}: Booking {booking.reference} is held. Looked into." in page.text
     assert list(SepaFile.objects.get().payouts.all()) == [fine]
 
-    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, now=now)
+    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, second=another_administrator(), now=now)
     with transaction.atomic():
         refund_booking(booking=booking, amount=Decimal(4), reason="goodwill", by=None, now=now)
     with pytest.raises(PaymentError, match="not owed any more"):

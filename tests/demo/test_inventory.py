@@ -2,18 +2,21 @@
 
 from collections import Counter
 from decimal import Decimal
+from hashlib import sha256
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.contrib.auth import authenticate
+from django.utils import timezone
 
-from accounts.models import BillingDetails, Role, User, Verification
+from accounts.models import BillingDetails, Organization, Role, User, Verification, VerificationDocument
 from accounts.tax import TaxKind, treatment_of
+from common import files
 from machines.demo import gpu_specs
 from machines.models import Benchmark, BenchmarkStatus, GPUModel, Listing, ListingStatus, Machine
 from machines.services.benchmarks import check_plausible, physical_limits
 from machines.services.listings import missing_for_activation
-from marketplace.demo import inventory, people
+from marketplace.demo import institute, inventory, people
 from marketplace.embedded.serve import DEMO_PASSWORD, DEMO_SIGN_INS
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("demo")]
@@ -132,9 +135,16 @@ def test_a_machine_has_at_most_three_benchmarks_and_each_is_of_another_day(machi
 def test_verified_machines_make_verified_hosts(hosted):
     verified = {one.host for one in hosted if one.is_verified}
     waiting = {one.host for one in hosted if one.newest.verification == "unverified"} - verified
-    assert Verification.objects.approved().count() == len(verified) == 103
-    assert Verification.objects.pending().count() == len(waiting)
-    assert Verification.objects.count() == len(verified | waiting)
+    of_hosts = Verification.objects.filter(user__roles__contains=[Role.PROVIDER])
+    assert of_hosts.approved().count() == len(verified) == 103
+    assert of_hosts.pending().count() == len(waiting)
+    assert of_hosts.count() == len(verified | waiting)
+
+
+def test_one_who_waits_to_be_verified_has_sent_a_document():
+    (document,) = VerificationDocument.objects.all()
+    assert document.verification.is_pending
+    assert sha256(files.read(document.file)).hexdigest() == document.sha256
 
 
 def test_the_demo_provider_has_one_cluster_of_two_nodes():
@@ -158,7 +168,8 @@ def test_what_is_let_in_another_currency_says_that_it_is_made_up():
 
 
 def test_there_are_billing_details_of_each_kind_that_vat_knows():
-    kinds = {details.user.email: treatment_of(details.user).kind for details in BillingDetails.objects.all()}
+    of_people = BillingDetails.objects.exclude(user=None)
+    kinds = {details.user.email: treatment_of(details.user).kind for details in of_people}
     assert kinds == {
         people.BUYER: TaxKind.STANDARD,
         people.BUYER2: TaxKind.REVERSE_CHARGE,
@@ -168,6 +179,19 @@ def test_there_are_billing_details_of_each_kind_that_vat_knows():
         people.PROVIDER: TaxKind.OUTSIDE_EU,
         people.PROVIDER2: TaxKind.REVERSE_CHARGE,
     }
+
+
+def test_the_institute_has_a_member_a_project_and_a_policy():
+    made = Organization.objects.get()
+    assert institute.create(now=timezone.now()) == made, "it is there already"
+    assert {row.user.email: row.role for row in made.memberships.current()} == {
+        people.ORGADMIN: "administrator",
+        people.MEMBER: "member",
+    }
+    assert made.owner.roles == [Role.ORGANIZATIONAL_ADMINISTRATOR, Role.BUYER]
+    assert (made.projects.get().name, made.cost_centres.get().code) == (institute.PROJECT, institute.COST_CENTRE)
+    assert made.needs_project
+    assert made.billing_details.vat_id == people.INSTITUTE["vat_id"]
 
 
 @pytest.mark.parametrize(

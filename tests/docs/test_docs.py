@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.management import call_command
 
+from accounts.event_kinds import EventKind
 from machines import agent_urls
 from machines.models import Refusal
 
@@ -15,6 +16,7 @@ README = (ROOT / "README.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text()
 AGENT = (ROOT / "docs" / "agent.md").read_text()
+WEBHOOKS = (ROOT / "docs" / "webhooks.md").read_text()
 PROTOCOL = (ROOT / "docs" / "agent-protocol.md").read_text()
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/**/*.md")])
 
@@ -103,6 +105,11 @@ def test_every_code_that_an_agent_is_answered_is_in_the_protocol():
     assert [code for code in sorted(codes) if f"| `{code}` |" not in PROTOCOL] == []
 
 
+def test_the_page_about_webhooks_lists_every_event():
+    rows = re.findall(r"^\| `([\w.]+)` \| (.*?) \| (.*?) \|$", WEBHOOKS.partition("## Events")[2], re.MULTILINE)
+    assert rows == [(event.value, event.label, event.group.label) for event in EventKind]
+
+
 def test_the_page_about_the_agent_lists_every_module_with_about_its_length():
     rows = re.findall(r"^\| (`agent/.*?) \| (\d+) \|", AGENT, re.MULTILINE)
     stated = {tuple(re.findall(r"`(.*?)`", names)): int(lines) for names, lines in rows}
@@ -129,6 +136,12 @@ def test_the_page_about_the_agent_names_every_program_that_it_runs():
     programs = set(re.findall(r'\brun\w*\(\s*\[\s*"([a-z][\w-]+)"', sources)) | {"podman", "umount", "pkill"}
     assert {"useradd", "ssh-keygen", "fstrim"} <= programs
     assert [name for name in sorted(programs) if not re.search(rf"`{name}\b", AGENT)] == []
+
+
+def test_the_page_about_roles_has_the_tables_of_the_code():
+    printed = StringIO()
+    call_command("draw_roles", stdout=printed)
+    assert printed.getvalue().strip() in (ROOT / "docs" / "roles.md").read_text()
 
 
 def test_the_diagram_is_the_table_of_transitions():

@@ -23,6 +23,8 @@ from tests.running import ROOT, Serving, short_lived_folder
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 ARGUMENTS += ["--disable-component-update", "--disable-sync"]
+#: Where pages may ask for things.
+HERE = ("http://127.0.0.1:", "http://localhost:", "data:", "blob:")
 #: How long a page may take to show what is expected of it, while two cores do everything.
 PATIENCE = 15_000
 #: Browsers write every answer that is not a success to the console; answers are listened to themselves.
@@ -141,7 +143,9 @@ class Site:
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     with short_lived_folder() as folder:
-        serving = Serving(ROOT, folder / "var", SWEEP_SECONDS="1", RATE_LOGIN="1000/m/ip", RATE_SIGNUP="1000/m/ip")
+        rates = {"RATE_LOGIN": "1000/m/ip", "RATE_SIGNUP": "1000/m/ip"}
+        # Buyers here book for longer than somebody may whom nobody has checked.
+        serving = Serving(ROOT, folder / "var", SWEEP_SECONDS="1", MARKETPLACE_UNVERIFIED_LIMIT="EUR=100000", **rates)
         try:
             serving.start()
             site = Site(serving)
@@ -214,11 +218,11 @@ def browse(site: Site, chromium: Browser, complaints: Complaints) -> Iterator[Op
     contexts = []
 
     def open_browser(name: str = "", **settings: Any) -> Page:
-        settings = {"viewport": {"width": 1440, "height": 900}, "timezone_id": "Europe/Berlin", **settings}
-        context = chromium.new_context(base_url=site.url, locale="en-GB", reduced_motion="reduce", **settings)
+        usual = {"base_url": site.url, "viewport": {"width": 1440, "height": 900}, "timezone_id": "Europe/Berlin"}
+        context = chromium.new_context(locale="en-GB", reduced_motion="reduce", **(usual | settings))
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
-        context.route(lambda url: not url.startswith(("http://127.0.0.1:", "data:", "blob:")), _refuse(complaints))
+        context.route(lambda url: not url.startswith(HERE), _refuse(complaints))
         complaints.listen(context)
         if name:
             cookie = {"name": "sessionid", "value": site.world["sessions"][name], "url": site.url}

@@ -21,8 +21,12 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
-from accounts.models import Role, SSHKey, User  # noqa: E402
+from accounts import unsubscribing  # noqa: E402
+from accounts.models import Role, Scope, SSHKey, User, Verification, WebhookEndpoint  # noqa: E402
+from accounts.services.invitations import digest  # noqa: E402
 from accounts.services.ssh_keys import add_key  # noqa: E402
+from accounts.services.tokens import make_token, renew_feed  # noqa: E402
+from accounts.services.verifications import ask_for_more, decide_verification  # noqa: E402
 from billing.gateway import MadeRefund  # noqa: E402
 from billing.models import Invoice, Payment, RefundReason, SavedCard  # noqa: E402
 from billing.services import payouts  # noqa: E402
@@ -41,6 +45,14 @@ from tests.machines.agents import make_agent as enrolled  # noqa: E402
 from tests.machines.agents import make_unread  # noqa: E402
 from tests.machines.inventories import gpus, inventory  # noqa: E402
 from tests.machines.measured import closed, give_agent, listed, silent  # noqa: E402
+from tests.organizations import (  # noqa: E402
+    book_for,
+    make_cost_centre,
+    make_member,
+    make_organization,
+    make_organization_details,
+    make_project,
+)
 from tests.people import (  # noqa: E402
     DAY,
     HOUR,
@@ -56,8 +68,10 @@ from tests.people import (  # noqa: E402
     record_wipe,
     verify,
 )
+from tests.verifying import make_draft, make_request  # noqa: E402
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl someone@laptop"
+INVITATION = "the-link-of-the-seed"
 #: One machine and one buyer for each test that books, so that none waits for another.
 FREE_MACHINES = 40
 BUYERS = 24
@@ -124,6 +138,8 @@ def make() -> dict[str, dict[str, str]]:
         verify(one, by=administrator, now=now)
     for one in (buyer, *buyers):
         add_key(user=one, text=KEY, name="laptop")
+    make_token(user=buyer, name="Backup of invoices", scopes=[Scope.BILLING_READ], days=90, now=now)
+    renew_feed(user=provider, now=now)
     gpu = GPUModel.objects.create(
         slug="h100-sxm", name="H100 SXM", manufacturer="NVIDIA", memory_gb=80, fp32_tflops=66.9, fp16_tflops=989.4
     )
@@ -172,7 +188,17 @@ def make() -> dict[str, dict[str, str]]:
     }
     keep_cards(buyer, now=now)
     payouts_made = give_earnings(offer("earning-1", max_hours=90 * 24), buyer, administrator, now=now)
-    people = [administrator, provider, institute, newcomer, buyer, *buyers]
+    boss = person("boss@example.com", Role.BUYER, name="Bodil Boss", country="NO")
+    people = [
+        administrator,
+        provider,
+        institute,
+        newcomer,
+        boss,
+        buyer,
+        *buyers,
+        *ask_to_be_verified(administrator, now=now),
+    ]
     return {
         "listings": {
             listing.machine.name: str(listing.pk) for listing in (*free, busy, second, third, fourth, measured, read)
@@ -183,6 +209,7 @@ def make() -> dict[str, dict[str, str]]:
             "half-read-1": str(half_read.pk),
         },
         "bookings": {state: str(booking.pk) for state, booking in bookings.items()},
+        "verifications": {"sent": str(Verification.objects.get(user__email="sent@example.com").pk)},
         "documents": {
             "invoice": str(Invoice.objects.get(booking=bookings["paid"]).pk),
             "stage": str(Invoice.objects.get(booking=bookings["staged"]).pk),
@@ -192,8 +219,51 @@ def make() -> dict[str, dict[str, str]]:
             "payment": str(Payment.objects.get(booking=bookings["paid"]).pk),
             "refunded": str(give_back_a_part(bookings["completed"], administrator, now=now).pk),
             **{f"{state}_payout": payout for state, payout in payouts_made.items()},
+            "unsubscribe": unsubscribing.link(buyer, "booking.changed").removeprefix(settings.SITE_URL),
+            "webhook": str(hears(buyer, now=now).pk),
+            **department(boss, offer("department-1"), now=now),
         },
         "sessions": {user.email.partition("@")[0]: session_of(user) for user in people},
+    }
+
+
+def ask_to_be_verified(administrator: User, *, now: datetime) -> list[User]:
+    """One in each state of being verified, beside the newcomer, who has not asked, and the provider, who is."""
+    people = [
+        person(f"{state}@example.com", Role.BUYER, name="Ines Insel")
+        for state in ("begun", "sent", "wanted", "refused")
+    ]
+    begun, sent, wanted, refused = people
+    make_draft(begun, now=now, kind="institution")
+    make_request(sent, now=now)
+    row = make_request(wanted, now=now)
+    ask_for_more(verification=row, by=administrator, question="The back of the card, please.", now=now)
+    row = make_request(refused, now=now)
+    decide_verification(verification=row, approve=False, by=administrator, reason="The card has expired.", now=now)
+    return people
+
+
+def department(boss: User, listing: Listing, *, now: datetime) -> dict[str, str]:
+    """An organization with everything that it can have and with what it booked, and somebody who is invited to it."""
+    organization = make_organization(boss, country="NO", needs_project=True, approval_above=Decimal(250))
+    make_organization_details(organization)
+    colleague = make_member(organization, person("colleague@example.com", Role.BUYER, name="Carl Colleague"))
+    make_member(organization, person("deputy@example.com", Role.BUYER), "administrator")
+    project = make_project(organization, grant="RCN-2026-0042", grant_ends_on=(now + 90 * DAY).date())
+    make_project(organization, "An older one", archived_at=now)
+    make_cost_centre(organization, name="Physics")
+    for email, secret, expires in (("new@fjord.example", INVITATION, now + DAY), ("late@fjord.example", "late", now)):
+        organization.invitations.create(email=email, token_hash=digest(secret), invited_by=boss, expires_at=expires)
+    for place, user in enumerate((colleague.user, boss, colleague.user)):
+        asked, start = now - 20 * place * DAY, now + (2 + place) * DAY
+        book_for(organization, user, listing, start=start, asked=asked, project=project, cost_centre="4711")
+    Machine.objects.filter(pk=make_machine(boss, "fjord-1").pk).update(organization=organization)
+    return {
+        "organization": str(organization.pk),
+        "organization_invoice": str(Invoice.objects.filter(organization=organization, owner=colleague.user)[0].pk),
+        "colleague": str(colleague.pk),
+        "project": str(project.pk),
+        "invitation": INVITATION,
     }
 
 
@@ -210,6 +280,35 @@ def keep_cards(user: User, *, now: datetime) -> None:
             is_default=place == 0,
             created_at=now - place * 40 * DAY,
         )
+
+
+def hears(user: User, *, now: datetime) -> WebhookEndpoint:
+    """A webhook that took one message, waits with another and has given one up."""
+    endpoint = WebhookEndpoint.objects.create(
+        user=user,
+        name="Cluster scheduler",
+        url="https://scheduler.example.org/hooks/marketplace",
+        events=["booking.access", "booking.erased"],
+        failures=2,
+        failing_since=now - HOUR,
+        disabled_at=now,
+        disabled_because="It answered 503.",
+    )
+    for number, (status, code) in enumerate([("delivered", 204), ("pending", 503), ("failed", 503)]):
+        endpoint.deliveries.create(
+            key=f"{number}",
+            event="booking.access",
+            title="Log in: busy-1",
+            body="{}",
+            created_at=now - number * DAY,
+            status=status,
+            attempts=number + 1,
+            next_attempt_at=now + HOUR,
+            response_code=code,
+            response_excerpt="" if status == "delivered" else "upstream connect error",
+            error="" if status == "delivered" else "It answered 503.",
+        )
+    return endpoint
 
 
 def give_back_a_part(booking: Booking, administrator: User, *, now: datetime) -> Payment:

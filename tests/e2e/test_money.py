@@ -16,7 +16,7 @@ from pypdf import PdfReader
 from tests.e2e.conftest import Opens, Site
 from tests.e2e.steps import PAY, choose_window, fill_card, hold, hours_from_now, local, pay, wait_for_booking
 from tests.earning import IBAN
-from tests.people import FINGERPRINT
+from tests.people import FINGERPRINT, PASSWORD
 from tests.stripe_standin import DECLINED_WHEN_CHARGED, GOOD
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -365,6 +365,8 @@ def test_a_provider_is_paid_by_a_file_for_the_bank(site: Site, browse: Opens, tm
     page.get_by_label("Account holder").fill("Institute")
     page.get_by_label("IBAN").fill(f"{IBAN[:-1]}1")
     page.get_by_role("button", name="Use this account").click()
+    page.locator("[name=password]").fill(PASSWORD)  # where money goes to is not changed in a browser left open
+    page.get_by_role("button", name="Go on").click()
     expect(page.locator(".errors")).to_contain_text("A digit in this IBAN is wrong.")
     page.get_by_label("IBAN").fill(IBAN)
     page.get_by_role("button", name="Use this account").click()

@@ -17,7 +17,7 @@ from machines.models import Outage, Work, WorkKind
 from tests.agents import SigningAgent
 from tests.handing_over import automatic, give_key, report, result, take, with_agent
 from tests.lives.world import DAY, HOUR, World
-from tests.people import enter_access, minute, record_wipe
+from tests.people import another_administrator, enter_access, minute, record_wipe
 from tests.stripe_server import cards as test_cards
 
 MINUTE = timedelta(minutes=1)
@@ -280,5 +280,7 @@ class Life:
             world.attempt(give_back)
         if hold is not None:
             world.attempt(
-                lambda: payout_holds.release_hold(hold=hold, reason="Decided.", by=world.admin, now=world.now)
+                lambda: payout_holds.release_hold(
+                    hold=hold, reason="Decided.", by=world.admin, second=another_administrator(), now=world.now
+                )
             )

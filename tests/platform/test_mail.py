@@ -31,6 +31,12 @@ def test_a_mail_is_written_to_read_and_announced(tmp_path: Path, caplog: pytest.
     ]
 
 
+def test_a_code_to_type_is_on_the_console(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "marketplace.mail"):
+        send(tmp_path, body="Type this code:\n\nBCDF-GHJK\n\n-- \nhttp://127.0.0.1:8000\n")
+    assert caplog.messages[0].endswith("  BCDF-GHJK")
+
+
 def test_two_mails_of_one_second_are_two_files(tmp_path: Path) -> None:
     send(tmp_path)
     send(tmp_path)

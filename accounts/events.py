@@ -1,0 +1,14 @@
+"""What people's accounts announce. Rooms above observe; accounts know nothing of machines and bookings.
+
+Sent inside the transaction of the change, as in ``bookings/events.py``: observers only write rows.
+"""
+
+from django.dispatch import Signal
+
+#: Somebody has become verified, or is so no longer. Arguments: ``user``, ``now``.
+verification_changed = Signal()
+
+#: An organization has another owner. Arguments: ``organization`` (locked, its owner set), ``before`` and ``after``
+#: (users), ``now``. An observer that finds that the new owner cannot take over what is the organization's raises a
+#: :class:`common.errors.MarketplaceError`, and nothing has changed.
+ownership_transferred = Signal()

@@ -1,0 +1,203 @@
+"""What people are told of their organizations, by mail and in the page, in the transaction of what it tells of."""
+
+from datetime import datetime
+
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.event_kinds import EventKind
+from accounts.models import Invitation, Membership, Notification, Organization, OrganizationRole, User
+from accounts.organization_words import WHAT_ROLES_DO
+from accounts.outbox import queue_mail, written_for
+from accounts.services.notifications import notify
+from accounts.services.telling import tell
+from common.formats import hours, when_both
+
+
+def invited(invitation: Invitation, *, token: str, now: datetime) -> None:
+    """The letter, which goes to an address and is forgotten once it is sent; and in the page, if the address is known."""
+    organization, by = invitation.organization, invitation.invited_by
+    words = {"organization": organization.name, "by": by.known_as, "role": _role(invitation.role)}
+    subject = _("%(by)s invites you to %(organization)s") % words
+    known = EmailAddress.objects.filter(email__iexact=invitation.email, verified=True).select_related("user").first()
+    with written_for(known.user if known else by):
+        text = {
+            "subject": subject,
+            "by": words["by"],
+            "paragraphs": [
+                _("%(by)s invites you to join %(organization)s here, as %(role)s.") % words,
+                what_it_does(invitation.role),
+                _("The link is for you alone: it is good once, for %(hours)s, until %(until)s.")
+                % {
+                    "hours": hours(settings.MARKETPLACE_INVITATION),
+                    "until": when_both(invitation.expires_at, now=now),
+                },
+                _("If you do not know them, do nothing: without you nothing happens."),
+            ],
+            "action_label": _("Open the invitation"),
+            "action_url": settings.SITE_URL + reverse("invitation", args=[token]),
+        }
+        queue_mail(
+            address=invitation.email,
+            user=None,
+            subject=" ".join(subject.split()),
+            text=render_to_string("mail/invitation.txt", text),
+            html=render_to_string("mail/invitation.html", text),
+        )
+    if known:
+        notify(
+            user=known.user,
+            key=f"invited:{invitation.pk}:{now.isoformat()}",
+            title=subject,
+            text=_("As %(role)s. The invitation is good until %(until)s.")
+            % {"role": words["role"], "until": when_both(invitation.expires_at, now=now)},
+            link=reverse("organization_list"),
+            event=EventKind.MEMBERSHIP,
+            now=now,
+        )
+
+
+def joined(membership: Membership, *, now: datetime) -> None:
+    """To its administrators."""
+    organization, person = membership.organization, membership.user
+    for administrator in _administrators(organization, but=person):
+        _tell(
+            administrator,
+            f"member-joined:{membership.pk}",
+            _("%(name)s has joined %(organization)s") % {"name": person.known_as, "organization": organization.name},
+            [_("They accepted your invitation, and are %(role)s now.") % {"role": _role(membership.role)}],
+            organization=organization,
+            label=_("See the members"),
+            link=reverse("organization_members", args=[organization.pk]),
+            tone=Notification.Tone.GOOD,
+            now=now,
+        )
+
+
+def role_changed(membership: Membership, *, before: str, by: User, now: datetime) -> None:
+    """To the member."""
+    organization = membership.organization
+    _tell(
+        membership.user,
+        f"member-role:{membership.pk}:{now.isoformat()}",
+        _("Your role in %(organization)s is %(role)s now")
+        % {"organization": organization.name, "role": _role(membership.role)},
+        [
+            _("%(by)s changed it. It was %(before)s.") % {"by": by.known_as, "before": _role(before)},
+            what_it_does(membership.role),
+        ],
+        organization=organization,
+        label=_("Open the organization"),
+        link=reverse("organization_detail", args=[organization.pk]),
+        tone=Notification.Tone.INFO,
+        now=now,
+    )
+
+
+def removed(membership: Membership, *, by: User, now: datetime) -> None:
+    """To whoever is a member no more."""
+    organization = membership.organization
+    _tell(
+        membership.user,
+        f"member-removed:{membership.pk}",
+        _("You do not belong to %(organization)s any more") % {"organization": organization.name},
+        [
+            _("%(by)s has removed you. Its pages are closed to you from now on.") % {"by": by.known_as},
+            _("What you booked for it stays its own. Bookings, keys and payments of your own are not touched."),
+        ],
+        organization=organization,
+        label=_("Open your account"),
+        link=reverse("organization_list"),
+        tone=Notification.Tone.WARN,
+        now=now,
+    )
+
+
+def left(membership: Membership, *, now: datetime) -> None:
+    """To its administrators."""
+    organization, person = membership.organization, membership.user
+    for administrator in _administrators(organization, but=person):
+        _tell(
+            administrator,
+            f"member-left:{membership.pk}",
+            _("%(name)s has left %(organization)s") % {"name": person.known_as, "organization": organization.name},
+            [_("What they booked for it stays its own.")],
+            organization=organization,
+            label=_("See the members"),
+            link=reverse("organization_members", args=[organization.pk]),
+            tone=Notification.Tone.INFO,
+            now=now,
+        )
+
+
+def transferred(organization: Organization, *, before: User, after: User, by: User, now: datetime) -> None:
+    """To all of its administrators; the two whom it concerns most learn what it means."""
+    words = {"organization": organization.name, "before": before.known_as, "after": after.known_as, "by": by.known_as}
+    meaning: dict[object, str] = {}
+    if organization.machines.exists():
+        meaning = {
+            after.pk: _("Its machines are in your account from now on, and its invoices reach you."),
+            before.pk: _(
+                "Its machines are not in your account any more. What they earned until now is still paid out to you."
+            ),
+        }
+    for person in _administrators(organization, but=by):
+        _tell(
+            person,
+            f"organization-owner:{organization.pk}:{now.isoformat()}",
+            _("You own %(organization)s now") % words
+            if person.pk == after.pk
+            else _("%(after)s owns %(organization)s now") % words,
+            [
+                _("%(by)s made %(after)s its owner, who was %(before)s before.") % words,
+                *([meaning[person.pk]] if person.pk in meaning else []),
+            ],
+            organization=organization,
+            label=_("Open the organization"),
+            link=reverse("organization_detail", args=[organization.pk]),
+            tone=Notification.Tone.INFO,
+            now=now,
+        )
+
+
+def _administrators(organization: Organization, *, but: User) -> list[User]:
+    found = organization.memberships.administrators().filter(user__is_active=True).exclude(user=but)
+    return [membership.user for membership in found.select_related("user")]
+
+
+def _tell(
+    user: User,
+    key: str,
+    title: str,
+    paragraphs: list[str],
+    *,
+    organization: Organization,
+    label: str,
+    link: str,
+    tone: str,
+    now: datetime,
+) -> None:
+    tell(
+        user=user,
+        event=EventKind.MEMBERSHIP,
+        key=key,
+        subject=title,
+        paragraphs=paragraphs,
+        action=(label, link),
+        tone=tone,
+        organization=organization,
+        about={"organization": str(organization.pk)},
+        now=now,
+    )
+
+
+def what_it_does(role: str) -> str:
+    """As a sentence: “Member: books servers for the organization, within its budgets.”"""
+    return f"{OrganizationRole(role).label}: {WHAT_ROLES_DO[OrganizationRole(role)]}."
+
+
+def _role(role: str) -> str:
+    return str(OrganizationRole(role).label).lower()

@@ -1,0 +1,106 @@
+"""Choosing which SSH keys are let in on a booking, and adding one while it runs."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts.models import SSHKey, User
+from accounts.services.ssh_keys import add_key
+from bookings import mails
+from bookings.errors import BookingError, NotYours
+from bookings.models import Access, Booking, KeyChoice
+from bookings.services import provision
+from bookings.services.history import note
+from bookings.services.locks import locked
+
+
+def can_choose_keys(booking: Booking, *, now: datetime) -> bool:
+    """Whether there is still somebody to be let in."""
+    if booking.is_hold or booking.is_confirmed:
+        return True
+    return booking.is_active and booking.wipe_opened_at is None and booking.end > now
+
+
+@transaction.atomic
+def choose_keys(*, booking_id: UUID, by: User, keys: Collection[UUID] | None, now: datetime) -> None:
+    """Let in these keys of the buyer's on this booking and no others of theirs; ``None``: all that they have.
+
+    Its organization's keys are let in all the same. A machine with an agent is brought up to date at once, of another
+    one the provider is told.
+
+    Raises:
+        NotYours: the person is not its buyer.
+        BookingError: the booking is over, nothing is chosen, or a key is not the buyer's, or not any more.
+    """
+    booking = _to_change(booking_id, by, now=now)
+    before = _fingerprints(booking)
+    if keys is None:
+        KeyChoice.objects.filter(booking=booking).delete()
+    else:
+        chosen = list(SSHKey.objects.filter(user=by, pk__in=keys))
+        if len(chosen) < len(set(keys)):
+            raise BookingError(_("One of these keys is not in your account any more. Choose again."), field="keys")
+        if not chosen and not booking.keys_let_in().filter(organization__isnull=False).exists():
+            raise BookingError(_("Choose at least one key, or let in all of them."), field="keys")
+        _choice_of(booking, by, had_keys=bool(before), now=now).keys.set(chosen)
+    _follow(booking, before, by=by, now=now)
+
+
+@transaction.atomic
+def add_key_to(*, booking_id: UUID, by: User, text: str, name: str, now: datetime) -> SSHKey:
+    """Add a key to the buyer's account, and let it in on this booking also where they have chosen others.
+
+    Raises:
+        NotYours: the person is not its buyer.
+        BookingError: the booking is over.
+        accounts.ssh.BadKey: the text is no usable public key, or the person has it already.
+    """
+    booking = _to_change(booking_id, by, now=now)
+    before = _fingerprints(booking)
+    key = add_key(user=by, text=text, name=name)
+    choice = KeyChoice.objects.filter(booking=booking).first()
+    if choice is not None:
+        _choice_of(booking, by, had_keys=bool(before), now=now).keys.add(key)
+    _follow(booking, before, by=by, now=now)
+    return key
+
+
+def _to_change(booking_id: UUID, by: User, *, now: datetime) -> Booking:
+    booking = locked(booking_id)
+    if booking.buyer_id != by.pk:
+        raise NotYours(_("This booking is not yours."))
+    if not can_choose_keys(booking, now=now):
+        raise BookingError(_("This booking is over: nobody is let in any more."))
+    return booking
+
+
+def _choice_of(booking: Booking, by: User, *, had_keys: bool, now: datetime) -> KeyChoice:
+    """The booking's choice, made if there is none. While nobody could be let in, it counts from now on only."""
+    choice, is_new = KeyChoice.objects.get_or_create(
+        booking=booking, defaults={"chosen_by": by, "counts_from": booking.created_at if had_keys else now}
+    )
+    if not is_new and not had_keys:
+        choice.counts_from = now
+        choice.save(update_fields=["counts_from"])
+    return choice
+
+
+def _fingerprints(booking: Booking) -> list[str]:
+    return list(booking.keys_let_in().values_list("fingerprint", flat=True))
+
+
+def _follow(booking: Booking, before: list[str], *, by: User, now: datetime) -> None:
+    """Write down what has changed, and see to it on a machine that is in use."""
+    after = _fingerprints(booking)
+    if after == before:
+        return
+    count = ngettext("%(n)s SSH key is let in now", "%(n)s SSH keys are let in now", len(after)) % {"n": len(after)}
+    note(booking, count, now=now, by=by)
+    if Booking.objects.due_to_provision(now=now).filter(pk=booking.pk).exists():
+        provision.ask(booking, now=now)
+    elif not booking.is_automatic and Access.objects.filter(booking=booking).exists():
+        mails.keys_changed(booking, occasion=f"{now.timestamp():.0f}")

@@ -1,0 +1,148 @@
+"""Booking for an organization: what its policy asks for, what its budgets leave, and whether an administrator has to agree.
+
+Rules: Who. Whoever books for an organization holds its row's lock from before the booking is made until it is: so two
+bookings that together are more than a budget allows cannot both be made. That lock comes before a booking's.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from accounts.models import CostCentre, Membership, Organization, Project, User
+from accounts.permissions import NotAllowed, OrganizationAction, require_in
+from bookings.errors import BookingError
+from bookings.models import Booking
+from bookings.services.budgets import check_budgets, warn_of_budgets
+from common.formats import day, money
+
+#: An approval is waited for at least so long, and at most half the time to the start.
+SHORTEST_WAIT = timedelta(minutes=15)
+
+
+@dataclass(frozen=True)
+class Purpose:
+    """For whom a booking is made, and what for; ``reason`` is for the administrator who may have to agree."""
+
+    organization: Organization
+    project: Project | None = None
+    purchase_order: str = ""
+    cost_centre: str = ""
+    reason: str = ""
+
+
+def check_purpose(purpose: Purpose, *, buyer: User, end: datetime) -> Membership:
+    """Whether the person may book for the organization, and has given what its policy asks for.
+
+    Called with the organization's row locked, so the policy and the role are those of now.
+
+    Raises:
+        BookingError: with the field it belongs to.
+    """
+    organization = purpose.organization
+    try:
+        membership = require_in(buyer, organization, OrganizationAction.BOOK)
+    except NotAllowed as refused:
+        raise BookingError(refused.message) from refused
+    if getattr(organization, "billing_details", None) is None:
+        raise BookingError(
+            _(
+                "%(name)s has not said yet whom its invoices name. An administrator or billing member does so in its settings."
+            )
+            % {"name": organization.name}
+        )
+    _check_project(purpose, end=end)
+    if organization.needs_purchase_order and not purpose.purchase_order:
+        raise BookingError(_("Your organization asks for a purchase-order number."), field="purchase_order")
+    _check_cost_centre(purpose)
+    return membership
+
+
+def _check_project(purpose: Purpose, *, end: datetime) -> None:
+    organization, project = purpose.organization, purpose.project
+    if project is None:
+        if organization.needs_project or organization.needs_grant:
+            raise BookingError(_("Your organization asks for a project."), field="project")
+        return
+    project.refresh_from_db(fields=["organization", "archived_at", "grant_ends_on"])
+    if project.organization_id != organization.pk or project.is_archived:
+        raise BookingError(_("This project is not open any more. Choose another."), field="project")
+    if organization.needs_grant and project.grant_ends_on is None:
+        raise BookingError(
+            _("Your organization asks for a project whose grant has an end. An administrator can enter it."),
+            field="project",
+        )
+    check_grant(project, end=end)
+
+
+def check_grant(project: Project | None, *, end: datetime) -> None:
+    """
+    Raises:
+        BookingError: the booking would end after the last day of the project's grant.
+    """
+    last = project.grant_ends_on if project is not None else None
+    if last is not None and end.astimezone(UTC) > datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(
+        days=1
+    ):
+        raise BookingError(
+            _("The grant of this project ends on %(day)s. Choose an end before it is over.") % {"day": day(last)},
+            field="end",
+        )
+
+
+def _check_cost_centre(purpose: Purpose) -> None:
+    organization, code = purpose.organization, purpose.cost_centre
+    codes = set(CostCentre.objects.filter(organization=organization, archived_at=None).values_list("code", flat=True))
+    if not code and organization.needs_cost_centre:
+        raise BookingError(_("Your organization asks for a cost centre."), field="cost_centre")
+    if code and codes and code not in codes:
+        raise BookingError(
+            _("Your organization has no cost centre of this name. Choose one of its own."), field="cost_centre"
+        )
+
+
+def needs_approval(organization: Organization, membership: Membership, total: Decimal) -> bool:
+    """Whether an administrator has to agree to a booking of ``total``. Administrators need nobody."""
+    above = organization.approval_above
+    return above is not None and total > above and not membership.is_administrator
+
+
+def waits_until(*, approval_hours: int, start: datetime, now: datetime) -> datetime:
+    """How long a window is held while an administrator decides: as long as the listing allows, and no longer than half the
+    time to the start; but never so short that nobody can answer.
+    """
+    longest = timedelta(hours=approval_hours)
+    return now + max(SHORTEST_WAIT, min(longest, (start - now) / 2))
+
+
+def check_extension_purpose(booking: Booking, *, new_end: datetime, extra: Decimal, by: User, now: datetime) -> None:
+    """Whether the organization lets its booking go on so long and cost so much more. With its row locked.
+
+    Raises:
+        BookingError: with the field it belongs to.
+    """
+    organization = booking.organization
+    if organization is None:
+        return
+    try:
+        membership = require_in(by, organization, OrganizationAction.BOOK)
+    except NotAllowed as refused:
+        raise BookingError(refused.message) from refused
+    check_grant(booking.project, end=new_end)
+    if needs_approval(organization, membership, booking.price_total - booking.given_back + extra):
+        raise BookingError(
+            _("With this the booking costs more than %(above)s, and an administrator of %(name)s has to agree. Ask for a "
+              "booking of its own for the time that follows.")
+            % {"above": money(organization.approval_above or Decimal(0), booking.currency), "name": organization.name},
+            field="end",
+        )  # fmt: skip
+    budgets = check_budgets(
+        organization=organization,
+        project=booking.project,
+        member=booking.buyer,
+        amount=extra,
+        currency=booking.currency,
+        now=now,
+    )
+    warn_of_budgets(budgets, extra=extra, now=now)

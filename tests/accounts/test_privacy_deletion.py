@@ -1,0 +1,385 @@
+"""Letting an account go: what has to be settled first, the time to reconsider, and that nothing is left of who it was."""
+
+from functools import partial
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.urls import reverse
+
+from accounts import outbox, privacy
+from accounts.models import DeletionRequest, Invitation, OutgoingMail, SSHKey, User, WebhookEndpoint
+from accounts.scrubbing import INSTEAD, Traces, scrub
+from accounts.services import deletions, exports
+from accounts.services.deletions import CannotGo, ask_for_deletion, delete_due, take_back
+from accounts.services.exports import ask_for_export
+from accounts.services.notifications import notify
+from accounts.services.tokens import make_token
+from billing.models import PayoutAccount, SavedCard, StripeCustomer, WebhookEvent
+from billing.services.forgetting import forget_customers
+from common.errors import MarketplaceError
+from common.history.tracking import kind_of
+from machines.models import Listing, ListingStatus
+from tests.agents import erase, make_agent, make_agent_over
+from tests.earning import make_iban, make_payout
+from tests.organizations import make_member, make_organization
+from tests.people import DAY, HOUR, PASSWORD, make_billing_details, make_listing, make_machine, make_user
+from tests.racing import twice_at_once
+from tests.signing_in import step_up
+
+pytestmark = pytest.mark.django_db
+
+PAGE = "/accounts/privacy/delete/"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIDt4Rnel0RqYbVQmR9t8vBmJ4yQ1f9b3o5a2bqQmYwQh"
+
+
+@pytest.fixture(autouse=True)
+def files(settings, tmp_path):
+    settings.STORAGES = settings.STORAGES | {
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(tmp_path / "files")},
+        }
+    }
+    return tmp_path / "files"
+
+
+def gone(user, now, days=14):
+    """Asked for so long ago that it is due now, and done."""
+    ask_for_deletion(user=user, by=user, now=now - days * DAY)
+    assert delete_due(now=now) == 1
+    user.refresh_from_db()
+    return user
+
+
+# What keeps it from going -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", ["held", "paid", "running", "over"])
+def test_a_booking_that_is_not_over_keeps_both_sides(request, state, buyer, provider, now):
+    booking = request.getfixturevalue(state)
+    for person in (buyer, provider):
+        with pytest.raises(CannotGo, match=booking.reference) as refusal:
+            ask_for_deletion(user=person, by=person, now=now)
+        assert refusal.value.obstacles[0].link == reverse("booking_detail", args=[booking.pk])
+    assert not DeletionRequest.objects.exists()
+
+
+def test_a_provider_who_is_still_owed_money_stays(provider, buyer, completed, now):
+    with pytest.raises(CannotGo, match="We owe you money"):
+        ask_for_deletion(user=provider, by=provider, now=now)
+    assert ask_for_deletion(user=buyer, by=buyer, now=now)
+
+
+def test_a_refund_on_its_way_keeps_its_buyer(buyer, completed, now):
+    completed.payments.get().refunds.create(amount="1.00", currency="EUR", reason="goodwill")
+    with pytest.raises(CannotGo, match="refund"):
+        ask_for_deletion(user=buyer, by=buyer, now=now)
+
+
+def test_the_last_administrator_and_the_owner_of_an_organization_stay(buyer, other_buyer, now):
+    organization = make_organization(buyer)
+    with pytest.raises(CannotGo, match="only administrator"):
+        ask_for_deletion(user=buyer, by=buyer, now=now)
+    make_member(organization, other_buyer, "administrator")
+    with pytest.raises(CannotGo, match="You own this organization"):
+        ask_for_deletion(user=buyer, by=buyer, now=now)
+    assert ask_for_deletion(user=other_buyer, by=other_buyer, now=now)
+
+
+def test_who_administers_the_marketplace_lays_that_down_first(administrator, now):
+    with pytest.raises(CannotGo, match="administer the marketplace"):
+        ask_for_deletion(user=administrator, by=administrator, now=now)
+
+
+def test_what_came_up_meanwhile_holds_it_up_and_is_told_once(buyer, listing, now, settings, monkeypatch):
+    request = ask_for_deletion(user=buyer, by=buyer, now=now)
+    make_organization(buyer)
+    for days in (14, 15, 16):
+        assert delete_due(now=now + days * DAY) == 0
+    request.refresh_from_db()
+    assert request.is_open
+    assert request.state == "held up"
+    assert buyer.notifications.filter(key__startswith="deletion-held-up:").count() == 1
+    buyer.refresh_from_db()
+    assert buyer.email == "buyer@example.com"
+
+
+# The time to reconsider -------------------------------------------------------------------------------
+
+
+def test_nothing_happens_before_its_time_and_it_can_be_taken_back(buyer, now, mailoutbox):
+    request = ask_for_deletion(user=buyer, by=buyer, now=now)
+    assert ask_for_deletion(user=buyer, by=buyer, now=now) == request
+    assert delete_due(now=now + 13 * DAY) == 0
+    assert take_back(user=buyer, by=buyer, now=now + 13 * DAY)
+    assert not take_back(user=buyer, by=buyer, now=now + 13 * DAY)
+    assert delete_due(now=now + 15 * DAY) == 0
+    outbox.send_due(now=now + HOUR)
+    assert [mail.subject for mail in mailoutbox] == ["Your account will be deleted", "Your account stays"]
+    assert ask_for_deletion(user=buyer, by=buyer, now=now + 15 * DAY) != request
+
+
+def test_the_page_says_what_goes_and_what_stays(client, buyer, now):
+    client.force_login(buyer)
+    page = client.get(PAGE).text
+    assert "tax law" in page.lower()
+    assert "14 days" in page
+    assert "reauthenticate" in client.post(PAGE).headers["Location"]
+    step_up(client)
+    assert client.post(PAGE).status_code == 302
+    assert "Keep my account" in client.get(PAGE).text
+    assert "Your account is to be deleted" in client.get("/accounts/privacy/").text
+    client.logout()
+    assert client.login(email=buyer.email, password=PASSWORD), "sign-in is possible to take it back"
+    assert client.post(f"{PAGE}take-back/").status_code == 302
+    assert not DeletionRequest.objects.open().exists()
+
+
+def test_the_page_says_what_to_settle_first(client, buyer, paid):
+    client.force_login(buyer)
+    step_up(client)
+    page = client.get(PAGE).text
+    assert paid.reference in page
+    assert "Delete my account" not in page
+    assert client.post(PAGE).status_code == 422
+    assert not DeletionRequest.objects.exists()
+
+
+def test_an_administrator_begins_it_at_a_persons_request(client, administrator, buyer, now):
+    client.force_login(administrator)
+    step_up(client)
+    action = {"action": "delete_on_request", "_selected_action": [str(buyer.pk)]}
+    address = reverse("admin:accounts_user_changelist")
+    assert "reason" in client.post(address, action).text
+    client.post(address, action | {"decided": "1", "reason": "Wrote from the address of the account."})
+    request = DeletionRequest.objects.get()
+    assert (request.user, request.asked_by) == (buyer, administrator)
+    assert "Wrote from the address" in OutgoingMail.objects.get(user=buyer).text
+    assert delete_due(now=request.due_at) == 1
+    request.refresh_from_db()
+    assert request.reason == ""
+
+
+def test_nobody_else_can_ask_for_it_or_take_it_back(buyer, other_buyer, now):
+    for act in (ask_for_deletion, take_back):
+        with pytest.raises(MarketplaceError):
+            act(user=buyer, by=other_buyer, now=now)
+
+
+# That it is gone --------------------------------------------------------------------------------------
+
+
+def columns():
+    """Every column of every table that may hold words."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT table_name, column_name FROM information_schema.columns c JOIN information_schema.tables t"
+            " USING (table_schema, table_name) WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+            " AND (data_type IN ('text', 'character varying', 'json', 'jsonb', 'ARRAY', 'bytea', 'inet')"
+            " OR udt_name = 'citext')"
+        )
+        return cursor.fetchall()
+
+
+def where_it_is(*words):
+    """``table.column`` of each that holds one of the words."""
+    found = set()
+    with connection.cursor() as cursor:
+        for table, column in columns():
+            cursor.execute(
+                f'SELECT EXISTS (SELECT 1 FROM "{table}" WHERE "{column}"::text ILIKE ANY (%s))',
+                [[f"%{word}%" for word in words]],
+            )
+            if cursor.fetchone()[0]:
+                found.add(f"{table}.{column}")
+    return found
+
+
+def lived(person, other, administrator, now):
+    """They have done everything that leaves a trace."""
+    EmailAddress.objects.create(user=person, email=person.email, primary=True, verified=True)
+    EmailAddress.objects.create(user=person, email="ada.private@example.net", verified=False)
+    Authenticator.objects.create(user=person, type="totp", data={"secret": "ADA"})
+    make_billing_details(
+        person, name="Ada M. Lovelace", street="Saint James’s Square 12", invoice_email="ada.books@example.net"
+    )
+    SSHKey.objects.create(
+        user=person, name="Lovelace laptop", public_key=KEY, key_type="ssh-ed25519", fingerprint="SHA256:LovelaceKey"
+    )
+    make_token(user=person, name="Lovelace token", scopes=["bookings:read"], days=30, organization=None, now=now)
+    WebhookEndpoint.objects.create(user=person, name="Lovelace hook", url="https://lovelace.example.org/", events=[])
+    notify(user=person, key="to-them", title="Hello Ada Lovelace", now=now)
+    notify(user=other, key="of-them", title="Ada Lovelace has booked", text="Write to ada@example.org.", now=now)
+    outbox.write_mail(user=other, key="of-them", subject="Ada Lovelace", paragraphs=["Ada Lovelace <ada@example.org>"])
+    outbox.write_mail(user=person, key="to-them", subject="Hello Ada Lovelace", paragraphs=["ada@example.org"])
+    organization = make_organization(other)
+    make_member(organization, person)
+    Invitation.objects.create(
+        organization=organization, email=person.email, token_hash="0" * 64, invited_by=other, expires_at=now + DAY
+    )
+    LogEntry.objects.create(
+        user=administrator, content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk),
+        object_repr=person.email, action_flag=CHANGE, change_message="Ada Lovelace",
+    )  # fmt: skip
+    SavedCard.objects.create(
+        user=person, stripe_payment_method="pm_ada", brand="Visa", last4="4242", exp_month=1, exp_year=2040
+    )
+    WebhookEvent.objects.create(
+        event_id="evt_ada", type="x", payload={"name": "Ada Lovelace", "email": "ada@example.org"}
+    )
+    ask_for_export(user=person, now=now)
+    assert exports.make_due(now=now) == 1
+
+
+WORDS = (
+    "ada@example.org", "ada.private@example.net", "ada.books@example.net", "Lovelace", "Saint James",
+    "AAAAC3NzaC1lZDI1NTE5AAAAIDt4", "LovelaceKey",
+)  # fmt: skip
+
+
+@pytest.fixture
+def ada(db):
+    return make_user("ada@example.org", "buyer", "provider", name="Ada Lovelace", organization_name="Lovelace Labs")
+
+
+def lawful():
+    return {column for room in privacy.rooms() for kept in room.kept for column in kept.columns}
+
+
+def test_a_buyer_who_is_deleted_is_found_nowhere_but_where_the_law_wants_it(
+    client, ada, buyer, administrator, listing, now, mailoutbox, files
+):
+    lived(ada, buyer, administrator, now)
+    client.force_login(ada)
+    agent = make_agent(make_machine(listing.machine.provider, "agent-1"))
+    booking = make_agent_over(make_listing(agent.row.machine), ada, agent, end=now - DAY)
+    erase(agent, now=now - HOUR)
+    before = where_it_is(*WORDS)
+    assert {"users.email", "ssh_keys.public_key", "notifications.title", "ssh_keys_changes.fingerprint"} <= before
+    gone(ada, now)
+    outbox.send_due(now=now + HOUR)
+    assert mailoutbox[-1].to == ["ada@example.org"], "the last mail goes to the address that was"
+    assert mailoutbox[-1].subject == "Your account is deleted"
+    assert where_it_is(*WORDS) - lawful() == set()
+    booking.refresh_from_db()
+    assert booking.buyer_id == ada.pk
+    assert booking.billed_to == {}
+    exports.forget_due(now=now + HOUR)
+    assert list((files / "exports").iterdir()) == []
+
+
+def test_a_deleted_account_lets_nobody_in_and_its_address_is_free(client, ada, now):
+    client.force_login(ada)
+    gone(ada, now)
+    assert not ada.is_active
+    assert not ada.has_usable_password()
+    assert client.get("/accounts/privacy/").status_code == 302
+    assert not client.login(email="ada@example.org", password=PASSWORD)
+    assert make_user("ada@example.org")
+    assert f"Member {ada.pk.hex[-6:]}" == ada.public_name
+
+
+def test_a_provider_who_is_deleted_leaves_the_market(ada, buyer, administrator, now):
+    machine = make_machine(ada, "Lovelace box", ssh_host="box.lovelace.example.org")
+    make_listing(machine, description="Ask Ada Lovelace.")
+    make_agent(machine)
+    make_iban(ada, now=now)
+    gone(ada, now)
+    assert where_it_is("Lovelace") - lawful() == set()
+    assert Listing.objects.get(machine=machine).status == ListingStatus.ARCHIVED
+    assert machine.agents.get().revoked_at is not None
+    assert not PayoutAccount.objects.filter(user=ada).exists(), "nothing was ever paid to it"
+
+
+def test_the_account_that_a_payout_went_to_stays_with_the_books(provider, listing, buyer, now):
+    payout = make_payout(listing, buyer, now=now)
+    account = payout.account
+    deletions.erase(provider, now=now)
+    account.refresh_from_db()
+    assert account.replaced_at is not None
+    assert "payout_accounts.holder" in lawful() or account.method == "connect"
+
+
+def test_history_keeps_that_something_happened_and_not_who_it_was(ada, now):
+    make_billing_details(ada, name="Ada Lovelace")
+    changes = kind_of(apps.get_model("accounts.BillingDetails")).changes.objects.filter(user=ada.pk)
+    assert changes.get().name == "Ada Lovelace"
+    gone(ada, now)
+    assert [(row.pgh_label, row.name, row.street) for row in changes.order_by("pgh_id")] == [
+        ("insert", "", ""),
+        ("delete", "", ""),
+    ]
+
+
+def test_what_others_were_told_stays_without_the_name(ada, buyer, now):
+    notify(user=buyer, key="of-them", title="Ada Lovelace has booked", now=now)
+    notify(user=buyer, key="of-others", title="Adalbert Lovelaces have booked", now=now)
+    gone(ada, now)
+    assert set(buyer.notifications.values_list("title", flat=True)) == {
+        f"{INSTEAD} has booked",
+        "Adalbert Lovelaces have booked",
+    }
+
+
+def test_the_name_of_an_institution_that_others_bear_is_left_in_place(ada, buyer, now):
+    make_user("colleague@example.org", organization_name="Lovelace Labs")
+    notify(user=buyer, key="k", title="Lovelace Labs has three machines", now=now)
+    gone(ada, now)
+    assert buyer.notifications.get().title == "Lovelace Labs has three machines"
+
+
+@pytest.mark.parametrize("name", ["O'Brien & Söhne", 'A "quoted" name', "C++ (x|y).*", "Zoë"])
+def test_names_are_found_as_they_are_written_in_html_and_json(name, buyer, now):
+    outbox.write_mail(user=buyer, key="k", subject=name, paragraphs=[name], is_for_digest=True)
+    scrub("accounts.OutgoingMail", ["subject", "text", "html", "parts"], Traces.among([name]))
+    mail = OutgoingMail.objects.get()
+    assert (mail.subject, mail.parts["paragraphs"]) == (INSTEAD, [INSTEAD])
+    assert INSTEAD in mail.html
+    assert INSTEAD in mail.text
+
+
+def test_what_is_killed_on_the_way_is_done_by_the_next_sweep(ada, now, monkeypatch):
+    lived_before = ada.email
+    request = ask_for_deletion(user=ada, by=ada, now=now - 14 * DAY)
+
+    def broken(*_args):
+        raise RuntimeError("in the middle")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deletions, "scrub_history", broken)
+        assert delete_due(now=now) == 0
+    ada.refresh_from_db()
+    assert ada.email == lived_before, "all of it, or nothing"
+    assert delete_due(now=now) == 1
+    assert delete_due(now=now) == 0
+    request.refresh_from_db()
+    assert request.done_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_delete_it_once(now):
+    ada = make_user("ada@example.org", name="Ada Lovelace")
+    ask_for_deletion(user=ada, by=ada, now=now - 14 * DAY)
+    assert sorted(twice_at_once(partial(delete_due, now=now))) == [0, 0, 1]
+    assert OutgoingMail.objects.filter(user=None).count() == 1
+
+
+def test_erasing_twice_is_quiet(ada, now):
+    gone(ada, now)
+    deletions.erase(ada, now=now)
+    assert ada.email.endswith("@deleted.invalid")
+
+
+def test_the_processor_forgets_its_customer(processor, buyer, now):
+    from billing.services.cards import customer_of
+
+    customer_of(buyer)
+    gone(buyer, now)
+    assert forget_customers() == 1
+    assert not StripeCustomer.objects.exists()
+    assert forget_customers() == 0
