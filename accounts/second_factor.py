@@ -1,11 +1,8 @@
 """How second factors behave here: secrets are stored encrypted, and a code works once."""
 
-import base64
-import hashlib
 import logging
 import struct
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from allauth.mfa import app_settings
@@ -21,7 +18,6 @@ from allauth.mfa.webauthn.forms import (
     SignupWebAuthnForm,
 )
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.core.cache import cache as counts
 from django.core.exceptions import ValidationError
@@ -29,6 +25,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from common.sealing import seal, unseal
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +51,14 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     }
 
     def encrypt(self, text: str) -> str:
-        return _cipher(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).encrypt(text.encode()).decode()
+        return seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
         """
         Raises:
-            InvalidToken: it was encrypted with a key that is neither ``SECRET_KEY`` nor among its fallbacks.
+            NotOurs: it was encrypted with a key that is neither ``SECRET_KEY`` nor among its fallbacks.
         """
-        return _cipher(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).decrypt(encrypted_text.encode()).decode()
+        return unseal(encrypted_text)
 
     def _get_site_name(self) -> str:
         """What authenticator apps and browsers write beside the entry."""
@@ -74,13 +71,6 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]
     def generate_authenticator_name(self, user: User, type: str) -> str:
         there = Authenticator.objects.filter(user_id=user.pk, type=type).count()
         return gettext("Passkey") if not there else gettext("Passkey {number}").format(number=there + 1)
-
-
-@cache
-def _cipher(*secrets: str) -> MultiFernet:
-    """Keys made of ``SECRET_KEY``: the first encrypts, each may decrypt."""
-    digests = [hashlib.sha256(b"accounts.second_factor" + secret.encode()).digest() for secret in secrets]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
 
 
 def spend_code(user: User, code: str) -> bool:

@@ -128,9 +128,6 @@ class ApprovalQuerySet(models.QuerySet["Approval"]):
     def waiting(self) -> "ApprovalQuerySet":
         return self.filter(status=ApprovalStatus.WAITING)
 
-    def lapsed(self, *, now: datetime) -> "ApprovalQuerySet":
-        return self.waiting().filter(expires_at__lte=now)
-
 
 class Approval(models.Model):
     """A member's booking above the organization's limit, and what an administrator said to it.
