@@ -1,5 +1,6 @@
 """What every test may use. People, machines and bookings are in modules of their own beside this one."""
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -16,6 +17,13 @@ pytest_plugins = ["tests.people", "tests.stripe_standin", "tests.stripe_server.f
 
 CHROMIUM = Path("/usr/bin/chromium")
 OF_THE_MODELS = ("django_content_type", "auth_permission")
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: it need not be looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def pytest_configure() -> None:

@@ -10,6 +10,7 @@ from django.db import migrations, models
 
 import accounts.models
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -21,252 +22,288 @@ class Migration(migrations.Migration):
 
     operations = [
         CITextExtension(),
-        migrations.CreateModel(
-            name="User",
-            fields=[
-                ("password", models.CharField(max_length=128, verbose_name="password")),
-                ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
-                (
-                    "is_superuser",
-                    models.BooleanField(
-                        default=False,
-                        help_text="Designates that this user has all permissions without explicitly assigning them.",
-                        verbose_name="superuser status",
-                    ),
-                ),
-                (
-                    "id",
-                    models.UUIDField(
-                        db_column="customer_id",
-                        default=common.ids.uuid7,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                (
-                    "email",
-                    accounts.models.CaseInsensitiveEmailField(max_length=254, unique=True, verbose_name="e-mail"),
-                ),
-                ("name", models.CharField(blank=True, max_length=120)),
-                (
-                    "organization_name",
-                    models.CharField(blank=True, help_text="Company, university or group.", max_length=200),
-                ),
-                (
-                    "is_billing_account",
-                    models.BooleanField(
-                        default=True, help_text="Whether this user is the primary receiver of invoices."
-                    ),
-                ),
-                ("signup_date", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "roles",
-                    django.contrib.postgres.fields.ArrayField(
-                        base_field=models.CharField(
-                            choices=[
-                                ("buyer", "Buyer"),
-                                ("provider", "Provider"),
-                                ("platform_administrator", "Platform Administrator"),
-                                ("organizational_administrator", "Organizational Administrator"),
-                            ],
-                            max_length=40,
+        Together(
+            [
+                migrations.CreateModel(
+                    name="User",
+                    fields=[
+                        ("password", models.CharField(max_length=128, verbose_name="password")),
+                        ("last_login", models.DateTimeField(blank=True, null=True, verbose_name="last login")),
+                        (
+                            "is_superuser",
+                            models.BooleanField(
+                                default=False,
+                                help_text="Designates that this user has all permissions without explicitly assigning them.",
+                                verbose_name="superuser status",
+                            ),
                         ),
-                        blank=True,
-                        default=list,
-                        size=None,
+                        (
+                            "id",
+                            models.UUIDField(
+                                db_column="customer_id",
+                                default=common.ids.uuid7,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        (
+                            "email",
+                            accounts.models.CaseInsensitiveEmailField(
+                                max_length=254, unique=True, verbose_name="e-mail"
+                            ),
+                        ),
+                        ("name", models.CharField(blank=True, max_length=120)),
+                        (
+                            "organization_name",
+                            models.CharField(blank=True, help_text="Company, university or group.", max_length=200),
+                        ),
+                        (
+                            "is_billing_account",
+                            models.BooleanField(
+                                default=True, help_text="Whether this user is the primary receiver of invoices."
+                            ),
+                        ),
+                        ("signup_date", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                        (
+                            "roles",
+                            django.contrib.postgres.fields.ArrayField(
+                                base_field=models.CharField(
+                                    choices=[
+                                        ("buyer", "Buyer"),
+                                        ("provider", "Provider"),
+                                        ("platform_administrator", "Platform Administrator"),
+                                        ("organizational_administrator", "Organizational Administrator"),
+                                    ],
+                                    max_length=40,
+                                ),
+                                blank=True,
+                                default=list,
+                                size=None,
+                            ),
+                        ),
+                        (
+                            "timezone",
+                            models.CharField(
+                                blank=True,
+                                help_text="Empty: the browser's.",
+                                max_length=64,
+                                validators=[accounts.models.check_timezone],
+                            ),
+                        ),
+                        ("country", django_countries.fields.CountryField(blank=True, max_length=2)),
+                        ("is_active", models.BooleanField(default=True)),
+                        ("is_staff", models.BooleanField(default=False, help_text="May enter the administration.")),
+                        (
+                            "groups",
+                            models.ManyToManyField(
+                                blank=True,
+                                help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
+                                related_name="user_set",
+                                related_query_name="user",
+                                to="auth.group",
+                                verbose_name="groups",
+                            ),
+                        ),
+                        (
+                            "user_permissions",
+                            models.ManyToManyField(
+                                blank=True,
+                                help_text="Specific permissions for this user.",
+                                related_name="user_set",
+                                related_query_name="user",
+                                to="auth.permission",
+                                verbose_name="user permissions",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "users",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="OutgoingMail",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("key", models.CharField(max_length=200)),
+                        ("subject", models.CharField(max_length=250)),
+                        ("text", models.TextField()),
+                        ("html", models.TextField(blank=True)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("sent_at", models.DateTimeField(blank=True, null=True)),
+                        ("attempts", models.PositiveIntegerField(default=0)),
+                        ("error", models.TextField(blank=True)),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="mails",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "outgoing_mails",
+                        "ordering": ["-created_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="SSHKey",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=80)),
+                        (
+                            "public_key",
+                            models.TextField(help_text="One line as in id_ed25519.pub, without the comment."),
+                        ),
+                        ("key_type", models.CharField(max_length=40)),
+                        (
+                            "fingerprint",
+                            models.CharField(help_text="SHA-256, as ssh-keygen -l prints it.", max_length=80),
+                        ),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="ssh_keys",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "ssh_keys",
+                        "ordering": ["created_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Verification",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("individual", "Individual"), ("institution", "Company or institution")],
+                                max_length=20,
+                            ),
+                        ),
+                        ("legal_name", models.CharField(max_length=200)),
+                        ("country", django_countries.fields.CountryField(max_length=2)),
+                        (
+                            "statement",
+                            models.TextField(
+                                help_text="A register number, a web page of your institution that names you, or another way to be sure.",
+                                max_length=4000,
+                                verbose_name="how we can check this",
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("pending", "Waiting for review"),
+                                    ("approved", "Verified"),
+                                    ("rejected", "Rejected"),
+                                ],
+                                default="pending",
+                                max_length=20,
+                            ),
+                        ),
+                        ("submitted_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("decided_at", models.DateTimeField(blank=True, null=True)),
+                        ("reason", models.TextField(blank=True, help_text="Shown to the person.")),
+                        (
+                            "decided_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="verifications",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "verifications",
+                        "ordering": ["-submitted_at"],
+                    },
+                ),
+                migrations.AddConstraint(
+                    model_name="user",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "roles__contained_by",
+                                ["buyer", "provider", "platform_administrator", "organizational_administrator"],
+                            )
+                        ),
+                        name="users_roles_known",
                     ),
                 ),
-                (
-                    "timezone",
-                    models.CharField(
-                        blank=True,
-                        help_text="Empty: the browser's.",
-                        max_length=64,
-                        validators=[accounts.models.check_timezone],
+                migrations.AddIndex(
+                    model_name="outgoingmail",
+                    index=models.Index(
+                        condition=models.Q(("sent_at", None)), fields=["next_attempt_at"], name="outgoing_mails_due"
                     ),
                 ),
-                ("country", django_countries.fields.CountryField(blank=True, max_length=2)),
-                ("is_active", models.BooleanField(default=True)),
-                ("is_staff", models.BooleanField(default=False, help_text="May enter the administration.")),
-                (
-                    "groups",
-                    models.ManyToManyField(
-                        blank=True,
-                        help_text="The groups this user belongs to. A user will get all permissions granted to each of their groups.",
-                        related_name="user_set",
-                        related_query_name="user",
-                        to="auth.group",
-                        verbose_name="groups",
+                migrations.AddConstraint(
+                    model_name="outgoingmail",
+                    constraint=models.UniqueConstraint(fields=("user", "key"), name="outgoing_mails_once_an_event"),
+                ),
+                migrations.AddConstraint(
+                    model_name="sshkey",
+                    constraint=models.UniqueConstraint(fields=("user", "fingerprint"), name="ssh_keys_once_a_user"),
+                ),
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status", "pending")),
+                        fields=("user",),
+                        name="verifications_one_pending_a_user",
                     ),
                 ),
-                (
-                    "user_permissions",
-                    models.ManyToManyField(
-                        blank=True,
-                        help_text="Specific permissions for this user.",
-                        related_name="user_set",
-                        related_query_name="user",
-                        to="auth.permission",
-                        verbose_name="user permissions",
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["pending", "approved", "rejected"])),
+                        name="verifications_status_known",
                     ),
                 ),
-            ],
-            options={
-                "db_table": "users",
-            },
-        ),
-        migrations.CreateModel(
-            name="OutgoingMail",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("key", models.CharField(max_length=200)),
-                ("subject", models.CharField(max_length=250)),
-                ("text", models.TextField()),
-                ("html", models.TextField(blank=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("sent_at", models.DateTimeField(blank=True, null=True)),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("error", models.TextField(blank=True)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="mails", to=settings.AUTH_USER_MODEL
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("status", "pending"),
+                            models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="verifications_decided_by_someone",
                     ),
                 ),
-            ],
-            options={
-                "db_table": "outgoing_mails",
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="SSHKey",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=80)),
-                ("public_key", models.TextField(help_text="One line as in id_ed25519.pub, without the comment.")),
-                ("key_type", models.CharField(max_length=40)),
-                ("fingerprint", models.CharField(help_text="SHA-256, as ssh-keygen -l prints it.", max_length=80)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="ssh_keys",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "ssh_keys",
-                "ordering": ["created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Verification",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("individual", "Individual"), ("institution", "Company or institution")], max_length=20
-                    ),
-                ),
-                ("legal_name", models.CharField(max_length=200)),
-                ("country", django_countries.fields.CountryField(max_length=2)),
-                (
-                    "statement",
-                    models.TextField(
-                        help_text="A register number, a web page of your institution that names you, or another way to be sure.",
-                        max_length=4000,
-                        verbose_name="how we can check this",
-                    ),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("pending", "Waiting for review"), ("approved", "Verified"), ("rejected", "Rejected")],
-                        default="pending",
-                        max_length=20,
-                    ),
-                ),
-                ("submitted_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("decided_at", models.DateTimeField(blank=True, null=True)),
-                ("reason", models.TextField(blank=True, help_text="Shown to the person.")),
-                (
-                    "decided_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="verifications",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "verifications",
-                "ordering": ["-submitted_at"],
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "roles__contained_by",
-                        ["buyer", "provider", "platform_administrator", "organizational_administrator"],
-                    )
-                ),
-                name="users_roles_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="outgoingmail",
-            index=models.Index(
-                condition=models.Q(("sent_at", None)), fields=["next_attempt_at"], name="outgoing_mails_due"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="outgoingmail",
-            constraint=models.UniqueConstraint(fields=("user", "key"), name="outgoing_mails_once_an_event"),
-        ),
-        migrations.AddConstraint(
-            model_name="sshkey",
-            constraint=models.UniqueConstraint(fields=("user", "fingerprint"), name="ssh_keys_once_a_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "pending")), fields=("user",), name="verifications_one_pending_a_user"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["pending", "approved", "rejected"])),
-                name="verifications_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status", "pending"),
-                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
-                    _connector="OR",
-                ),
-                name="verifications_decided_by_someone",
-            ),
+            ]
         ),
     ]

@@ -11,6 +11,7 @@ from django.db import migrations, models
 import accounts.models.billing
 import accounts.models.user
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -19,329 +20,380 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Project",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=120, validators=[accounts.models.billing.check_line])),
-                (
-                    "grant",
-                    models.CharField(
-                        blank=True,
-                        help_text="Its number, if any.",
-                        max_length=120,
-                        validators=[accounts.models.billing.check_line],
-                    ),
+        Together(
+            [
+                migrations.CreateModel(
+                    name="Project",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=120, validators=[accounts.models.billing.check_line])),
+                        (
+                            "grant",
+                            models.CharField(
+                                blank=True,
+                                help_text="Its number, if any.",
+                                max_length=120,
+                                validators=[accounts.models.billing.check_line],
+                            ),
+                        ),
+                        (
+                            "grant_ends_on",
+                            models.DateField(
+                                blank=True,
+                                help_text="The last day, in UTC: no booking for this project ends after it.",
+                                null=True,
+                            ),
+                        ),
+                        ("archived_at", models.DateTimeField(blank=True, null=True)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                    ],
+                    options={
+                        "db_table": "projects",
+                        "ordering": ["name"],
+                    },
                 ),
-                (
-                    "grant_ends_on",
-                    models.DateField(
+                migrations.AlterField(
+                    model_name="billingdetails",
+                    name="user",
+                    field=models.OneToOneField(
                         blank=True,
-                        help_text="The last day, in UTC: no booking for this project ends after it.",
+                        db_column="customer_id",
                         null=True,
-                    ),
-                ),
-                ("archived_at", models.DateTimeField(blank=True, null=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-            ],
-            options={
-                "db_table": "projects",
-                "ordering": ["name"],
-            },
-        ),
-        migrations.AlterField(
-            model_name="billingdetails",
-            name="user",
-            field=models.OneToOneField(
-                blank=True,
-                db_column="customer_id",
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="billing_details",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.CreateModel(
-            name="Organization",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=200, validators=[accounts.models.billing.check_line])),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("company", "Company"),
-                            ("university", "University or research institute"),
-                            ("public", "Public body"),
-                            ("other", "Something else"),
-                        ],
-                        default="company",
-                        max_length=20,
-                    ),
-                ),
-                ("country", django_countries.fields.CountryField(max_length=2)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("needs_project", models.BooleanField(default=False, verbose_name="a project")),
-                ("needs_purchase_order", models.BooleanField(default=False, verbose_name="a purchase-order number")),
-                ("needs_cost_centre", models.BooleanField(default=False, verbose_name="a cost centre")),
-                ("needs_grant", models.BooleanField(default=False, verbose_name="a project whose grant has an end")),
-                (
-                    "needs_member_budget",
-                    models.BooleanField(default=False, verbose_name="a budget of the member's own"),
-                ),
-                (
-                    "approval_above",
-                    models.DecimalField(
-                        blank=True,
-                        decimal_places=2,
-                        help_text="Bookings of members that cost more wait for an administrator. Empty: none do. The number counts in each currency.",
-                        max_digits=12,
-                        null=True,
-                        validators=[django.core.validators.MinValueValidator(0)],
-                    ),
-                ),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "owner",
-                    models.ForeignKey(
-                        help_text="The administrator whose account its machines belong to and who receives its invoices.",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="owned_organizations",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "organizations",
-                "ordering": ["name"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Membership",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[
-                            ("administrator", "Administrator"),
-                            ("billing", "Billing"),
-                            ("member", "Member"),
-                            ("viewer", "Viewer"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("joined_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("left_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "removed_by",
-                    models.ForeignKey(
-                        blank=True,
-                        help_text="Empty: they left by themselves.",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="memberships",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="memberships",
-                        to="accounts.organization",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "memberships",
-                "ordering": ["joined_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Invitation",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("email", accounts.models.user.CaseInsensitiveEmailField(max_length=254, verbose_name="e-mail")),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[
-                            ("administrator", "Administrator"),
-                            ("billing", "Billing"),
-                            ("member", "Member"),
-                            ("viewer", "Viewer"),
-                        ],
-                        default="member",
-                        max_length=20,
-                    ),
-                ),
-                ("token_hash", models.CharField(max_length=64, unique=True)),
-                ("invited_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("sent_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("expires_at", models.DateTimeField()),
-                ("accepted_at", models.DateTimeField(blank=True, null=True)),
-                ("revoked_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "accepted_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "invited_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="invitations",
+                        related_name="billing_details",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.CreateModel(
+                    name="Organization",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=200, validators=[accounts.models.billing.check_line])),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("company", "Company"),
+                                    ("university", "University or research institute"),
+                                    ("public", "Public body"),
+                                    ("other", "Something else"),
+                                ],
+                                default="company",
+                                max_length=20,
+                            ),
+                        ),
+                        ("country", django_countries.fields.CountryField(max_length=2)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                        ("needs_project", models.BooleanField(default=False, verbose_name="a project")),
+                        (
+                            "needs_purchase_order",
+                            models.BooleanField(default=False, verbose_name="a purchase-order number"),
+                        ),
+                        ("needs_cost_centre", models.BooleanField(default=False, verbose_name="a cost centre")),
+                        (
+                            "needs_grant",
+                            models.BooleanField(default=False, verbose_name="a project whose grant has an end"),
+                        ),
+                        (
+                            "needs_member_budget",
+                            models.BooleanField(default=False, verbose_name="a budget of the member's own"),
+                        ),
+                        (
+                            "approval_above",
+                            models.DecimalField(
+                                blank=True,
+                                decimal_places=2,
+                                help_text="Bookings of members that cost more wait for an administrator. Empty: none do. The number counts in each currency.",
+                                max_digits=12,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(0)],
+                            ),
+                        ),
+                        (
+                            "created_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "owner",
+                            models.ForeignKey(
+                                help_text="The administrator whose account its machines belong to and who receives its invoices.",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="owned_organizations",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "organizations",
+                        "ordering": ["name"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Membership",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "role",
+                            models.CharField(
+                                choices=[
+                                    ("administrator", "Administrator"),
+                                    ("billing", "Billing"),
+                                    ("member", "Member"),
+                                    ("viewer", "Viewer"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("joined_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("left_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "removed_by",
+                            models.ForeignKey(
+                                blank=True,
+                                help_text="Empty: they left by themselves.",
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="memberships",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "organization",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="memberships",
+                                to="accounts.organization",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "memberships",
+                        "ordering": ["joined_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Invitation",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "email",
+                            accounts.models.user.CaseInsensitiveEmailField(max_length=254, verbose_name="e-mail"),
+                        ),
+                        (
+                            "role",
+                            models.CharField(
+                                choices=[
+                                    ("administrator", "Administrator"),
+                                    ("billing", "Billing"),
+                                    ("member", "Member"),
+                                    ("viewer", "Viewer"),
+                                ],
+                                default="member",
+                                max_length=20,
+                            ),
+                        ),
+                        ("token_hash", models.CharField(max_length=64, unique=True)),
+                        ("invited_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("sent_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("expires_at", models.DateTimeField()),
+                        ("accepted_at", models.DateTimeField(blank=True, null=True)),
+                        ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "accepted_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "invited_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "organization",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="invitations",
+                                to="accounts.organization",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "invitations",
+                        "ordering": ["-invited_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="CostCentre",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("code", models.CharField(max_length=60, validators=[accounts.models.billing.check_line])),
+                        (
+                            "name",
+                            models.CharField(
+                                blank=True, max_length=120, validators=[accounts.models.billing.check_line]
+                            ),
+                        ),
+                        ("archived_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "organization",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="cost_centres",
+                                to="accounts.organization",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "cost centre",
+                        "db_table": "cost_centres",
+                        "ordering": ["code"],
+                    },
+                ),
+                migrations.AddField(
+                    model_name="billingdetails",
+                    name="organization",
+                    field=models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="billing_details",
                         to="accounts.organization",
                     ),
                 ),
-            ],
-            options={
-                "db_table": "invitations",
-                "ordering": ["-invited_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="CostCentre",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("code", models.CharField(max_length=60, validators=[accounts.models.billing.check_line])),
-                ("name", models.CharField(blank=True, max_length=120, validators=[accounts.models.billing.check_line])),
-                ("archived_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="cost_centres",
-                        to="accounts.organization",
+                migrations.AddConstraint(
+                    model_name="billingdetails",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("organization", None), ("user__isnull", False)),
+                            models.Q(("organization__isnull", False), ("user", None)),
+                            _connector="OR",
+                        ),
+                        name="billing_details_of_one",
                     ),
                 ),
-            ],
-            options={
-                "verbose_name": "cost centre",
-                "db_table": "cost_centres",
-                "ordering": ["code"],
-            },
-        ),
-        migrations.AddField(
-            model_name="billingdetails",
-            name="organization",
-            field=models.OneToOneField(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="billing_details",
-                to="accounts.organization",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="billingdetails",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("organization", None), ("user__isnull", False)),
-                    models.Q(("organization__isnull", False), ("user", None)),
-                    _connector="OR",
+                migrations.AddField(
+                    model_name="project",
+                    name="organization",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="projects", to="accounts.organization"
+                    ),
                 ),
-                name="billing_details_of_one",
-            ),
-        ),
-        migrations.AddField(
-            model_name="project",
-            name="organization",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="projects", to="accounts.organization"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="organization",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["company", "university", "public", "other"])),
-                name="organizations_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="organization",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("approval_above", None), ("approval_above__gte", 0), _connector="OR"),
-                name="organizations_approval_not_negative",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("left_at", None)), fields=("organization", "user"), name="memberships_one_at_a_time"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["administrator", "billing", "member", "viewer"])),
-                name="memberships_role_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("accepted_at", None), ("revoked_at", None)),
-                fields=("organization", "email"),
-                name="invitations_one_waiting_an_address",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["administrator", "billing", "member", "viewer"])),
-                name="invitations_role_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("accepted_at", None), ("accepted_by", None)),
-                    models.Q(("accepted_at__isnull", False), ("accepted_by__isnull", False)),
-                    _connector="OR",
+                migrations.AddConstraint(
+                    model_name="organization",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["company", "university", "public", "other"])),
+                        name="organizations_kind_known",
+                    ),
                 ),
-                name="invitations_accepted_by_someone",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="costcentre",
-            constraint=models.UniqueConstraint(
-                models.F("organization"),
-                django.db.models.functions.text.Lower("code"),
-                name="cost_centres_one_of_a_code",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="project",
-            constraint=models.UniqueConstraint(
-                models.F("organization"), django.db.models.functions.text.Lower("name"), name="projects_one_of_a_name"
-            ),
+                migrations.AddConstraint(
+                    model_name="organization",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("approval_above", None), ("approval_above__gte", 0), _connector="OR"),
+                        name="organizations_approval_not_negative",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="membership",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("left_at", None)),
+                        fields=("organization", "user"),
+                        name="memberships_one_at_a_time",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="membership",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("role__in", ["administrator", "billing", "member", "viewer"])),
+                        name="memberships_role_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invitation",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("accepted_at", None), ("revoked_at", None)),
+                        fields=("organization", "email"),
+                        name="invitations_one_waiting_an_address",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invitation",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("role__in", ["administrator", "billing", "member", "viewer"])),
+                        name="invitations_role_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invitation",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("accepted_at", None), ("accepted_by", None)),
+                            models.Q(("accepted_at__isnull", False), ("accepted_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="invitations_accepted_by_someone",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="costcentre",
+                    constraint=models.UniqueConstraint(
+                        models.F("organization"),
+                        django.db.models.functions.text.Lower("code"),
+                        name="cost_centres_one_of_a_code",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="project",
+                    constraint=models.UniqueConstraint(
+                        models.F("organization"),
+                        django.db.models.functions.text.Lower("name"),
+                        name="projects_one_of_a_name",
+                    ),
+                ),
+            ]
         ),
     ]

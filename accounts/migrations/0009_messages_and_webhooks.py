@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -16,264 +17,295 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="MessagePreferences",
-            fields=[
-                (
-                    "user",
-                    models.OneToOneField(
+        Together(
+            [
+                migrations.CreateModel(
+                    name="MessagePreferences",
+                    fields=[
+                        (
+                            "user",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                primary_key=True,
+                                related_name="message_preferences",
+                                serialize=False,
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        ("page", models.JSONField(blank=True, default=dict)),
+                        ("mail", models.JSONField(blank=True, default=dict)),
+                        (
+                            "digest",
+                            models.CharField(
+                                choices=[("off", "No digest"), ("daily", "Every day"), ("weekly", "Every Monday")],
+                                default="off",
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "quiet_from",
+                            models.TimeField(blank=True, help_text="In the person's own time zone.", null=True),
+                        ),
+                        ("quiet_until", models.TimeField(blank=True, null=True)),
+                        ("updated_at", models.DateTimeField(auto_now=True)),
+                    ],
+                    options={
+                        "verbose_name": "message preferences",
+                        "verbose_name_plural": "message preferences",
+                        "db_table": "message_preferences",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="WebhookDelivery",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7,
+                                editable=False,
+                                help_text="The id of the event there.",
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        (
+                            "key",
+                            models.CharField(
+                                help_text="Names the event; the same event goes to an address once.", max_length=200
+                            ),
+                        ),
+                        ("event", models.CharField(max_length=40)),
+                        ("title", models.CharField(max_length=250)),
+                        ("body", models.TextField()),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[("pending", "Waiting"), ("delivered", "Delivered"), ("failed", "Given up")],
+                                default="pending",
+                                max_length=10,
+                            ),
+                        ),
+                        ("attempts", models.PositiveIntegerField(default=0)),
+                        ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("delivered_at", models.DateTimeField(blank=True, null=True)),
+                        ("response_code", models.PositiveSmallIntegerField(blank=True, null=True)),
+                        ("response_excerpt", models.CharField(blank=True, max_length=500)),
+                        ("error", models.CharField(blank=True, max_length=300)),
+                    ],
+                    options={
+                        "verbose_name": "webhook delivery",
+                        "verbose_name_plural": "webhook deliveries",
+                        "db_table": "webhook_deliveries",
+                        "ordering": ["-created_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="WebhookEndpoint",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("webhook", "Webhook: signed JSON to an address of yours"),
+                                    ("discord", "Discord: a message in a channel"),
+                                ],
+                                default="webhook",
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "name",
+                            models.CharField(max_length=60, validators=[django.core.validators.MinLengthValidator(1)]),
+                        ),
+                        ("url", models.CharField(max_length=500)),
+                        (
+                            "events",
+                            django.contrib.postgres.fields.ArrayField(
+                                base_field=models.CharField(max_length=40), size=None
+                            ),
+                        ),
+                        ("sealed_secret", models.TextField(blank=True)),
+                        (
+                            "former_secret",
+                            models.TextField(
+                                blank=True, help_text="The one before, sealed: signed with as well for a day."
+                            ),
+                        ),
+                        ("former_until", models.DateTimeField(blank=True, null=True)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                        ("failures", models.PositiveIntegerField(default=0, help_text="In a row.")),
+                        ("failing_since", models.DateTimeField(blank=True, null=True)),
+                        ("disabled_at", models.DateTimeField(blank=True, null=True)),
+                        ("disabled_because", models.CharField(blank=True, max_length=300)),
+                    ],
+                    options={
+                        "verbose_name": "webhook",
+                        "db_table": "webhook_endpoints",
+                        "ordering": ["created_at"],
+                    },
+                ),
+                migrations.AddField(
+                    model_name="notification",
+                    name="event",
+                    field=models.CharField(blank=True, help_text="What kind of event it is.", max_length=40),
+                ),
+                migrations.AddField(
+                    model_name="notification",
+                    name="kept_at",
+                    field=models.DateTimeField(blank=True, help_text="Kept by the person: not tidied away.", null=True),
+                ),
+                migrations.AddField(
+                    model_name="outgoingmail",
+                    name="digest",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="Where it went.",
+                        null=True,
                         on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="message_preferences",
-                        serialize=False,
+                        related_name="gathered",
+                        to="accounts.outgoingmail",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="outgoingmail",
+                    name="event",
+                    field=models.CharField(
+                        blank=True, help_text="What kind of event, if it can be switched off.", max_length=40
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="outgoingmail",
+                    name="is_for_digest",
+                    field=models.BooleanField(default=False),
+                ),
+                migrations.AddField(
+                    model_name="outgoingmail",
+                    name="parts",
+                    field=models.JSONField(
+                        blank=True,
+                        help_text="What the digest is made of: paragraphs, and a button's words and address.",
+                        null=True,
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="notification",
+                    index=models.Index(
+                        condition=models.Q(("kept_at", None)), fields=["at"], name="notifications_to_tidy"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="outgoingmail",
+                    index=models.Index(
+                        condition=models.Q(("is_for_digest", True), ("sent_at", None)),
+                        fields=["next_attempt_at"],
+                        name="outgoing_mails_gather",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="messagepreferences",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("quiet_from", None), ("quiet_until", None)),
+                            models.Q(
+                                ("quiet_from__isnull", False),
+                                ("quiet_until__isnull", False),
+                                models.Q(("quiet_from", models.F("quiet_until")), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="message_preferences_quiet_both",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="messagepreferences",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("digest__in", ["off", "daily", "weekly"])),
+                        name="message_preferences_digest_known",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="webhookendpoint",
+                    name="created_by",
+                    field=models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                ("page", models.JSONField(blank=True, default=dict)),
-                ("mail", models.JSONField(blank=True, default=dict)),
-                (
-                    "digest",
-                    models.CharField(
-                        choices=[("off", "No digest"), ("daily", "Every day"), ("weekly", "Every Monday")],
-                        default="off",
-                        max_length=10,
+                migrations.AddField(
+                    model_name="webhookendpoint",
+                    name="organization",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhooks",
+                        to="accounts.organization",
                     ),
                 ),
-                ("quiet_from", models.TimeField(blank=True, help_text="In the person's own time zone.", null=True)),
-                ("quiet_until", models.TimeField(blank=True, null=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-            ],
-            options={
-                "verbose_name": "message preferences",
-                "verbose_name_plural": "message preferences",
-                "db_table": "message_preferences",
-            },
-        ),
-        migrations.CreateModel(
-            name="WebhookDelivery",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=common.ids.uuid7,
-                        editable=False,
-                        help_text="The id of the event there.",
-                        primary_key=True,
-                        serialize=False,
+                migrations.AddField(
+                    model_name="webhookendpoint",
+                    name="user",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="webhooks",
+                        to=settings.AUTH_USER_MODEL,
                     ),
                 ),
-                (
-                    "key",
-                    models.CharField(
-                        help_text="Names the event; the same event goes to an address once.", max_length=200
+                migrations.AddField(
+                    model_name="webhookdelivery",
+                    name="endpoint",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="accounts.webhookendpoint",
                     ),
                 ),
-                ("event", models.CharField(max_length=40)),
-                ("title", models.CharField(max_length=250)),
-                ("body", models.TextField()),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("pending", "Waiting"), ("delivered", "Delivered"), ("failed", "Given up")],
-                        default="pending",
-                        max_length=10,
+                migrations.AddConstraint(
+                    model_name="webhookendpoint",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("organization", None), ("user__isnull", False)),
+                            models.Q(("organization__isnull", False), ("user", None)),
+                            _connector="OR",
+                        ),
+                        name="webhook_endpoints_one_owner",
                     ),
                 ),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("delivered_at", models.DateTimeField(blank=True, null=True)),
-                ("response_code", models.PositiveSmallIntegerField(blank=True, null=True)),
-                ("response_excerpt", models.CharField(blank=True, max_length=500)),
-                ("error", models.CharField(blank=True, max_length=300)),
-            ],
-            options={
-                "verbose_name": "webhook delivery",
-                "verbose_name_plural": "webhook deliveries",
-                "db_table": "webhook_deliveries",
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="WebhookEndpoint",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("webhook", "Webhook: signed JSON to an address of yours"),
-                            ("discord", "Discord: a message in a channel"),
-                        ],
-                        default="webhook",
-                        max_length=10,
+                migrations.AddConstraint(
+                    model_name="webhookendpoint",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["webhook", "discord"])), name="webhook_endpoints_kind_known"
                     ),
                 ),
-                ("name", models.CharField(max_length=60, validators=[django.core.validators.MinLengthValidator(1)])),
-                ("url", models.CharField(max_length=500)),
-                (
-                    "events",
-                    django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), size=None),
-                ),
-                ("sealed_secret", models.TextField(blank=True)),
-                (
-                    "former_secret",
-                    models.TextField(blank=True, help_text="The one before, sealed: signed with as well for a day."),
-                ),
-                ("former_until", models.DateTimeField(blank=True, null=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ("failures", models.PositiveIntegerField(default=0, help_text="In a row.")),
-                ("failing_since", models.DateTimeField(blank=True, null=True)),
-                ("disabled_at", models.DateTimeField(blank=True, null=True)),
-                ("disabled_because", models.CharField(blank=True, max_length=300)),
-            ],
-            options={
-                "verbose_name": "webhook",
-                "db_table": "webhook_endpoints",
-                "ordering": ["created_at"],
-            },
-        ),
-        migrations.AddField(
-            model_name="notification",
-            name="event",
-            field=models.CharField(blank=True, help_text="What kind of event it is.", max_length=40),
-        ),
-        migrations.AddField(
-            model_name="notification",
-            name="kept_at",
-            field=models.DateTimeField(blank=True, help_text="Kept by the person: not tidied away.", null=True),
-        ),
-        migrations.AddField(
-            model_name="outgoingmail",
-            name="digest",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="Where it went.",
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="gathered",
-                to="accounts.outgoingmail",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outgoingmail",
-            name="event",
-            field=models.CharField(
-                blank=True, help_text="What kind of event, if it can be switched off.", max_length=40
-            ),
-        ),
-        migrations.AddField(
-            model_name="outgoingmail",
-            name="is_for_digest",
-            field=models.BooleanField(default=False),
-        ),
-        migrations.AddField(
-            model_name="outgoingmail",
-            name="parts",
-            field=models.JSONField(
-                blank=True,
-                help_text="What the digest is made of: paragraphs, and a button's words and address.",
-                null=True,
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="notification",
-            index=models.Index(condition=models.Q(("kept_at", None)), fields=["at"], name="notifications_to_tidy"),
-        ),
-        migrations.AddIndex(
-            model_name="outgoingmail",
-            index=models.Index(
-                condition=models.Q(("is_for_digest", True), ("sent_at", None)),
-                fields=["next_attempt_at"],
-                name="outgoing_mails_gather",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="messagepreferences",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("quiet_from", None), ("quiet_until", None)),
-                    models.Q(
-                        ("quiet_from__isnull", False),
-                        ("quiet_until__isnull", False),
-                        models.Q(("quiet_from", models.F("quiet_until")), _negated=True),
+                migrations.AddIndex(
+                    model_name="webhookdelivery",
+                    index=models.Index(
+                        condition=models.Q(("status", "pending")),
+                        fields=["next_attempt_at"],
+                        name="webhook_deliveries_due",
                     ),
-                    _connector="OR",
                 ),
-                name="message_preferences_quiet_both",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="messagepreferences",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("digest__in", ["off", "daily", "weekly"])), name="message_preferences_digest_known"
-            ),
-        ),
-        migrations.AddField(
-            model_name="webhookendpoint",
-            name="created_by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="webhookendpoint",
-            name="organization",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="webhooks",
-                to="accounts.organization",
-            ),
-        ),
-        migrations.AddField(
-            model_name="webhookendpoint",
-            name="user",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="webhooks",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="webhookdelivery",
-            name="endpoint",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="deliveries", to="accounts.webhookendpoint"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookendpoint",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("organization", None), ("user__isnull", False)),
-                    models.Q(("organization__isnull", False), ("user", None)),
-                    _connector="OR",
+                migrations.AddIndex(
+                    model_name="webhookdelivery",
+                    index=models.Index(fields=["endpoint", "-created_at"], name="webhook_deliveries_of_endpoint"),
                 ),
-                name="webhook_endpoints_one_owner",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookendpoint",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["webhook", "discord"])), name="webhook_endpoints_kind_known"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(
-                condition=models.Q(("status", "pending")), fields=["next_attempt_at"], name="webhook_deliveries_due"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="webhookdelivery",
-            index=models.Index(fields=["endpoint", "-created_at"], name="webhook_deliveries_of_endpoint"),
-        ),
-        migrations.AddConstraint(
-            model_name="webhookdelivery",
-            constraint=models.UniqueConstraint(fields=("endpoint", "key"), name="webhook_deliveries_once_an_event"),
+                migrations.AddConstraint(
+                    model_name="webhookdelivery",
+                    constraint=models.UniqueConstraint(
+                        fields=("endpoint", "key"), name="webhook_deliveries_once_an_event"
+                    ),
+                ),
+            ]
         ),
     ]

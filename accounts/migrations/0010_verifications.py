@@ -8,6 +8,7 @@ from django.db.models import F
 
 import accounts.models.billing
 import common.ids
+from common.history.migrating import Together
 
 
 def let_approvals_end(apps, schema_editor):
@@ -27,277 +28,321 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="DocumentOpening",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("at", models.DateTimeField()),
-            ],
-            options={
-                "db_table": "verification_document_openings",
-                "ordering": ["at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="VerificationDocument",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("identity", "Identity card or passport"),
-                            ("register", "Register extract, statutes or another founding paper"),
-                            (
-                                "authority",
-                                "Who may act for it: power of attorney, appointment, letter of the management",
+        Together(
+            [
+                migrations.CreateModel(
+                    name="DocumentOpening",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
                             ),
-                            ("register_authority", "Register extract that also names who may act"),
-                            ("other", "Something else"),
+                        ),
+                        ("at", models.DateTimeField()),
+                    ],
+                    options={
+                        "db_table": "verification_document_openings",
+                        "ordering": ["at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="VerificationDocument",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("identity", "Identity card or passport"),
+                                    ("register", "Register extract, statutes or another founding paper"),
+                                    (
+                                        "authority",
+                                        "Who may act for it: power of attorney, appointment, letter of the management",
+                                    ),
+                                    ("register_authority", "Register extract that also names who may act"),
+                                    ("other", "Something else"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "name",
+                            models.CharField(
+                                blank=True, help_text="As it was called where it came from.", max_length=200
+                            ),
+                        ),
+                        (
+                            "file",
+                            models.CharField(
+                                blank=True, editable=False, help_text="In the storage of files.", max_length=200
+                            ),
+                        ),
+                        ("media_type", models.CharField(max_length=40)),
+                        ("size", models.PositiveIntegerField(help_text="Bytes, as stored.")),
+                        ("pages", models.PositiveSmallIntegerField(default=1)),
+                        ("sha256", models.CharField(help_text="Of what is stored.", max_length=64)),
+                        (
+                            "sent_sha256",
+                            models.CharField(help_text="Of what was uploaded: images are stored anew.", max_length=64),
+                        ),
+                        ("uploaded_at", models.DateTimeField()),
+                        (
+                            "deleted_at",
+                            models.DateTimeField(
+                                blank=True, help_text="Since when its file and its name are gone.", null=True
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "verification_documents",
+                        "ordering": ["uploaded_at", "pk"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="VerificationQuestion",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("text", models.TextField(max_length=2000)),
+                        ("asked_at", models.DateTimeField()),
+                        ("answer", models.TextField(blank=True, max_length=4000)),
+                        ("answered_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "verification_questions",
+                        "ordering": ["asked_at"],
+                    },
+                ),
+                migrations.RemoveConstraint(
+                    model_name="verification",
+                    name="verifications_one_pending_a_user",
+                ),
+                migrations.RemoveConstraint(
+                    model_name="verification",
+                    name="verifications_status_known",
+                ),
+                migrations.RemoveConstraint(
+                    model_name="verification",
+                    name="verifications_decided_by_someone",
+                ),
+                migrations.AddField(
+                    model_name="verification",
+                    name="acts_as",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="Why you may act for it: managing director, head of the institute, authorised by …",
+                        max_length=200,
+                        validators=[accounts.models.billing.check_line],
+                        verbose_name="your part in it",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="verification",
+                    name="expired_at",
+                    field=models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="When its end was noticed, and its person told.",
+                        null=True,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="verification",
+                    name="valid_until",
+                    field=models.DateTimeField(blank=True, help_text="Of an approval: how long it counts.", null=True),
+                ),
+                migrations.AddField(
+                    model_name="verification",
+                    name="warned_days",
+                    field=models.PositiveSmallIntegerField(
+                        blank=True,
+                        editable=False,
+                        help_text="How many days ahead its person was last told that it ends.",
+                        null=True,
+                    ),
+                ),
+            ]
+        ),
+        migrations.RunPython(let_approvals_end, leave),
+        Together(
+            [
+                migrations.AlterField(
+                    model_name="verification",
+                    name="legal_name",
+                    field=models.CharField(max_length=200, validators=[accounts.models.billing.check_line]),
+                ),
+                migrations.AlterField(
+                    model_name="verification",
+                    name="status",
+                    field=models.CharField(
+                        choices=[
+                            ("draft", "Not sent yet"),
+                            ("pending", "Waiting for review"),
+                            ("more", "More was asked for"),
+                            ("approved", "Verified"),
+                            ("rejected", "Rejected"),
+                            ("lapsed", "Closed without an answer"),
                         ],
+                        default="pending",
                         max_length=20,
                     ),
                 ),
-                (
-                    "name",
-                    models.CharField(blank=True, help_text="As it was called where it came from.", max_length=200),
+                migrations.AlterField(
+                    model_name="verification",
+                    name="submitted_at",
+                    field=models.DateTimeField(
+                        default=django.utils.timezone.now, help_text="Of a draft: when it was begun."
+                    ),
                 ),
-                (
-                    "file",
-                    models.CharField(blank=True, editable=False, help_text="In the storage of files.", max_length=200),
+                migrations.AddIndex(
+                    model_name="verification",
+                    index=models.Index(
+                        condition=models.Q(("status", "pending")), fields=["submitted_at"], name="verifications_queue"
+                    ),
                 ),
-                ("media_type", models.CharField(max_length=40)),
-                ("size", models.PositiveIntegerField(help_text="Bytes, as stored.")),
-                ("pages", models.PositiveSmallIntegerField(default=1)),
-                ("sha256", models.CharField(help_text="Of what is stored.", max_length=64)),
-                (
-                    "sent_sha256",
-                    models.CharField(help_text="Of what was uploaded: images are stored anew.", max_length=64),
+                migrations.AddIndex(
+                    model_name="verification",
+                    index=models.Index(
+                        condition=models.Q(("expired_at__isnull", True), ("status", "approved")),
+                        fields=["valid_until"],
+                        name="verifications_to_expire",
+                    ),
                 ),
-                ("uploaded_at", models.DateTimeField()),
-                (
-                    "deleted_at",
-                    models.DateTimeField(blank=True, help_text="Since when its file and its name are gone.", null=True),
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status__in", ["draft", "pending", "more"])),
+                        fields=("user",),
+                        name="verifications_one_open_a_user",
+                    ),
                 ),
-            ],
-            options={
-                "db_table": "verification_documents",
-                "ordering": ["uploaded_at", "pk"],
-            },
-        ),
-        migrations.CreateModel(
-            name="VerificationQuestion",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("text", models.TextField(max_length=2000)),
-                ("asked_at", models.DateTimeField()),
-                ("answer", models.TextField(blank=True, max_length=4000)),
-                ("answered_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "verification_questions",
-                "ordering": ["asked_at"],
-            },
-        ),
-        migrations.RemoveConstraint(
-            model_name="verification",
-            name="verifications_one_pending_a_user",
-        ),
-        migrations.RemoveConstraint(
-            model_name="verification",
-            name="verifications_status_known",
-        ),
-        migrations.RemoveConstraint(
-            model_name="verification",
-            name="verifications_decided_by_someone",
-        ),
-        migrations.AddField(
-            model_name="verification",
-            name="acts_as",
-            field=models.CharField(
-                blank=True,
-                help_text="Why you may act for it: managing director, head of the institute, authorised by …",
-                max_length=200,
-                validators=[accounts.models.billing.check_line],
-                verbose_name="your part in it",
-            ),
-        ),
-        migrations.AddField(
-            model_name="verification",
-            name="expired_at",
-            field=models.DateTimeField(
-                blank=True, editable=False, help_text="When its end was noticed, and its person told.", null=True
-            ),
-        ),
-        migrations.AddField(
-            model_name="verification",
-            name="valid_until",
-            field=models.DateTimeField(blank=True, help_text="Of an approval: how long it counts.", null=True),
-        ),
-        migrations.AddField(
-            model_name="verification",
-            name="warned_days",
-            field=models.PositiveSmallIntegerField(
-                blank=True,
-                editable=False,
-                help_text="How many days ahead its person was last told that it ends.",
-                null=True,
-            ),
-        ),
-        migrations.RunPython(let_approvals_end, leave),
-        migrations.AlterField(
-            model_name="verification",
-            name="legal_name",
-            field=models.CharField(max_length=200, validators=[accounts.models.billing.check_line]),
-        ),
-        migrations.AlterField(
-            model_name="verification",
-            name="status",
-            field=models.CharField(
-                choices=[
-                    ("draft", "Not sent yet"),
-                    ("pending", "Waiting for review"),
-                    ("more", "More was asked for"),
-                    ("approved", "Verified"),
-                    ("rejected", "Rejected"),
-                    ("lapsed", "Closed without an answer"),
-                ],
-                default="pending",
-                max_length=20,
-            ),
-        ),
-        migrations.AlterField(
-            model_name="verification",
-            name="submitted_at",
-            field=models.DateTimeField(default=django.utils.timezone.now, help_text="Of a draft: when it was begun."),
-        ),
-        migrations.AddIndex(
-            model_name="verification",
-            index=models.Index(
-                condition=models.Q(("status", "pending")), fields=["submitted_at"], name="verifications_queue"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="verification",
-            index=models.Index(
-                condition=models.Q(("expired_at__isnull", True), ("status", "approved")),
-                fields=["valid_until"],
-                name="verifications_to_expire",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ["draft", "pending", "more"])),
-                fields=("user",),
-                name="verifications_one_open_a_user",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["draft", "pending", "more", "approved", "rejected", "lapsed"])),
-                name="verifications_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status__in", ["draft", "pending", "more", "lapsed"]),
-                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
-                    _connector="OR",
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["draft", "pending", "more", "approved", "rejected", "lapsed"])
+                        ),
+                        name="verifications_status_known",
+                    ),
                 ),
-                name="verifications_decided_by_someone",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "lapsed"), _negated=True), ("decided_at__isnull", False), _connector="OR"
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["draft", "pending", "more", "lapsed"]),
+                            models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="verifications_decided_by_someone",
+                    ),
                 ),
-                name="verifications_lapsed_at_some_time",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verification",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "approved"), ("valid_until__isnull", False)),
-                    models.Q(models.Q(("status", "approved"), _negated=True), ("valid_until__isnull", True)),
-                    _connector="OR",
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "lapsed"), _negated=True),
+                            ("decided_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="verifications_lapsed_at_some_time",
+                    ),
                 ),
-                name="verifications_approved_for_a_time",
-            ),
-        ),
-        migrations.AddField(
-            model_name="documentopening",
-            name="by",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="verificationdocument",
-            name="verification",
-            field=models.ForeignKey(
-                help_text="None: nobody wants it any more, and a sweep removes it with its file.",
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="documents",
-                to="accounts.verification",
-            ),
-        ),
-        migrations.AddField(
-            model_name="documentopening",
-            name="document",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="openings", to="accounts.verificationdocument"
-            ),
-        ),
-        migrations.AddField(
-            model_name="verificationquestion",
-            name="asked_by",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="verificationquestion",
-            name="verification",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="questions", to="accounts.verification"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="verificationdocument",
-            index=models.Index(fields=["sent_sha256"], name="verification_documents_same"),
-        ),
-        migrations.AddConstraint(
-            model_name="verificationdocument",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["identity", "register", "authority", "register_authority", "other"])),
-                name="verification_documents_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verificationdocument",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("deleted_at__isnull", False), ("file", "")),
-                    models.Q(models.Q(("file", ""), _negated=True), ("deleted_at__isnull", True)),
-                    _connector="OR",
+                migrations.AddConstraint(
+                    model_name="verification",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "approved"), ("valid_until__isnull", False)),
+                            models.Q(models.Q(("status", "approved"), _negated=True), ("valid_until__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="verifications_approved_for_a_time",
+                    ),
                 ),
-                name="verification_documents_stored_or_deleted",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="verificationquestion",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("answered_at__isnull", True)),
-                fields=("verification",),
-                name="verification_questions_one_at_a_time",
-            ),
+                migrations.AddField(
+                    model_name="documentopening",
+                    name="by",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="verificationdocument",
+                    name="verification",
+                    field=models.ForeignKey(
+                        help_text="None: nobody wants it any more, and a sweep removes it with its file.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="documents",
+                        to="accounts.verification",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="documentopening",
+                    name="document",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="openings",
+                        to="accounts.verificationdocument",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="verificationquestion",
+                    name="asked_by",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="verificationquestion",
+                    name="verification",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="questions",
+                        to="accounts.verification",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="verificationdocument",
+                    index=models.Index(fields=["sent_sha256"], name="verification_documents_same"),
+                ),
+                migrations.AddConstraint(
+                    model_name="verificationdocument",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("kind__in", ["identity", "register", "authority", "register_authority", "other"])
+                        ),
+                        name="verification_documents_kind_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="verificationdocument",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("deleted_at__isnull", False), ("file", "")),
+                            models.Q(models.Q(("file", ""), _negated=True), ("deleted_at__isnull", True)),
+                            _connector="OR",
+                        ),
+                        name="verification_documents_stored_or_deleted",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="verificationquestion",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("answered_at__isnull", True)),
+                        fields=("verification",),
+                        name="verification_questions_one_at_a_time",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -10,6 +10,7 @@ from django.db import migrations, models
 import common.history.migrating
 import common.ids
 from common.history.beginning import leave, write_down_what_is_there
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -18,165 +19,189 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="verificationchange",
-            name="expired_at",
-            field=models.DateTimeField(blank=True, editable=False, null=True),
-        ),
-        migrations.AddField(
-            model_name="verificationchange",
-            name="valid_until",
-            field=models.DateTimeField(blank=True, null=True),
-        ),
-        migrations.CreateModel(
-            name="Acting",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("reason", models.CharField(help_text="The person reads it.", max_length=1000)),
-                ("began_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("ends_at", models.DateTimeField()),
-                ("ended_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "ended_by",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("stopped", "Stopped"),
-                            ("time", "Its time was over"),
-                            ("signed_out", "Signed out"),
-                            ("refused", "No longer allowed"),
-                        ],
-                        max_length=10,
+        Together(
+            [
+                migrations.AddField(
+                    model_name="verificationchange",
+                    name="expired_at",
+                    field=models.DateTimeField(blank=True, editable=False, null=True),
+                ),
+                migrations.AddField(
+                    model_name="verificationchange",
+                    name="valid_until",
+                    field=models.DateTimeField(blank=True, null=True),
+                ),
+                migrations.CreateModel(
+                    name="Acting",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("reason", models.CharField(help_text="The person reads it.", max_length=1000)),
+                        ("began_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("ends_at", models.DateTimeField()),
+                        ("ended_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "ended_by",
+                            models.CharField(
+                                blank=True,
+                                choices=[
+                                    ("stopped", "Stopped"),
+                                    ("time", "Its time was over"),
+                                    ("signed_out", "Signed out"),
+                                    ("refused", "No longer allowed"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "administrator",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="looked_at",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "acting as a person",
+                        "verbose_name_plural": "acting as people",
+                        "db_table": "actings",
+                        "ordering": ["-began_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Decision",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("action", models.CharField(max_length=40)),
+                        ("about", models.CharField(max_length=80)),
+                        ("arguments", models.JSONField(default=dict)),
+                        ("shown", models.JSONField(default=list)),
+                        ("reason", models.CharField(max_length=1000)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("waiting", "Waits for a second administrator"),
+                                    ("done", "Confirmed and done"),
+                                    ("declined", "Declined"),
+                                    ("withdrawn", "Withdrawn"),
+                                    ("expired", "Nobody confirmed it in time"),
+                                ],
+                                default="waiting",
+                                max_length=10,
+                            ),
+                        ),
+                        ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("expires_at", models.DateTimeField()),
+                        ("decided_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "answer",
+                            models.CharField(
+                                blank=True, help_text="What the second administrator said.", max_length=1000
+                            ),
+                        ),
+                        (
+                            "asked_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "decided_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "decision of two",
+                        "verbose_name_plural": "decisions of two",
+                        "db_table": "decisions",
+                        "ordering": ["-asked_at"],
+                    },
+                ),
+                migrations.AddIndex(
+                    model_name="acting",
+                    index=models.Index(fields=["user", "-began_at"], name="actings_of_user"),
+                ),
+                migrations.AddConstraint(
+                    model_name="acting",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("administrator", models.F("user")), _negated=True),
+                        name="actings_as_another",
                     ),
                 ),
-                (
-                    "administrator",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                migrations.AddConstraint(
+                    model_name="acting",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("ends_at__gt", models.F("began_at"))), name="actings_end_after_beginning"
                     ),
                 ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="looked_at",
-                        to=settings.AUTH_USER_MODEL,
+                migrations.AddConstraint(
+                    model_name="acting",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("ended_at", None), ("ended_by", "")),
+                            models.Q(("ended_at__isnull", False), models.Q(("ended_by", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="actings_ended_somehow",
                     ),
                 ),
-            ],
-            options={
-                "verbose_name": "acting as a person",
-                "verbose_name_plural": "acting as people",
-                "db_table": "actings",
-                "ordering": ["-began_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Decision",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("action", models.CharField(max_length=40)),
-                ("about", models.CharField(max_length=80)),
-                ("arguments", models.JSONField(default=dict)),
-                ("shown", models.JSONField(default=list)),
-                ("reason", models.CharField(max_length=1000)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("waiting", "Waits for a second administrator"),
-                            ("done", "Confirmed and done"),
-                            ("declined", "Declined"),
-                            ("withdrawn", "Withdrawn"),
-                            ("expired", "Nobody confirmed it in time"),
-                        ],
-                        default="waiting",
-                        max_length=10,
+                migrations.AddConstraint(
+                    model_name="decision",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("state", "waiting")),
+                        fields=("action", "about"),
+                        name="decisions_one_waiting",
                     ),
                 ),
-                ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("expires_at", models.DateTimeField()),
-                ("decided_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "answer",
-                    models.CharField(blank=True, help_text="What the second administrator said.", max_length=1000),
-                ),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                migrations.AddConstraint(
+                    model_name="decision",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "done", "declined", "withdrawn", "expired"])),
+                        name="decisions_state_known",
                     ),
                 ),
-                (
-                    "decided_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
+                migrations.AddConstraint(
+                    model_name="decision",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "done"), _negated=True),
+                            models.Q(
+                                ("decided_by__isnull", False),
+                                models.Q(("decided_by", models.F("asked_by")), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="decisions_done_by_two",
                     ),
                 ),
-            ],
-            options={
-                "verbose_name": "decision of two",
-                "verbose_name_plural": "decisions of two",
-                "db_table": "decisions",
-                "ordering": ["-asked_at"],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="acting",
-            index=models.Index(fields=["user", "-began_at"], name="actings_of_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="acting",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("administrator", models.F("user")), _negated=True), name="actings_as_another"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="acting",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ends_at__gt", models.F("began_at"))), name="actings_end_after_beginning"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="acting",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("ended_at", None), ("ended_by", "")),
-                    models.Q(("ended_at__isnull", False), models.Q(("ended_by", ""), _negated=True)),
-                    _connector="OR",
-                ),
-                name="actings_ended_somehow",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("state", "waiting")), fields=("action", "about"), name="decisions_one_waiting"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "done", "declined", "withdrawn", "expired"])),
-                name="decisions_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="decision",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "done"), _negated=True),
-                    models.Q(
-                        ("decided_by__isnull", False), models.Q(("decided_by", models.F("asked_by")), _negated=True)
-                    ),
-                    _connector="OR",
-                ),
-                name="decisions_done_by_two",
-            ),
+            ]
         ),
         common.history.migrating.Together(
             operations=[
@@ -589,13 +614,17 @@ class Migration(migrations.Migration):
                 ),
             ],
         ),
-        migrations.AddIndex(
-            model_name="webhookendpointchange",
-            index=models.Index(fields=["user"], name="webhook_end_user_id_b59592_idx"),
-        ),
-        migrations.AddIndex(
-            model_name="webhookendpointchange",
-            index=models.Index(fields=["organization"], name="webhook_end_organiz_2517f9_idx"),
+        Together(
+            [
+                migrations.AddIndex(
+                    model_name="webhookendpointchange",
+                    index=models.Index(fields=["user"], name="webhook_end_user_id_b59592_idx"),
+                ),
+                migrations.AddIndex(
+                    model_name="webhookendpointchange",
+                    index=models.Index(fields=["organization"], name="webhook_end_organiz_2517f9_idx"),
+                ),
+            ]
         ),
         migrations.RunPython(write_down_what_is_there("accounts", "WebhookEndpoint"), leave),
     ]

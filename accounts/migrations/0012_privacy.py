@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -17,252 +18,274 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="DeletionRequest",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "reason",
-                    models.TextField(
-                        blank=True, help_text="Of an administrator: who asked for it, and how.", max_length=2000
-                    ),
-                ),
-                (
-                    "due_at",
-                    models.DateTimeField(help_text="When it is done; later where something keeps it from being done."),
-                ),
-                ("taken_back_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "held_up_at",
-                    models.DateTimeField(
-                        blank=True, help_text="Since when something keeps it from being done.", null=True
-                    ),
-                ),
-                ("done_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        help_text="The person, or an administrator they wrote to.",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="deletion_requests",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "request for deletion",
-                "verbose_name_plural": "requests for deletion",
-                "db_table": "deletion_requests",
-                "ordering": ["-asked_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="DeletionRequestChange",
-            fields=[
-                ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
-                ("pgh_label", models.TextField(help_text="The event label.")),
-                ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("pgh_context", pghistory.utils.JSONField(null=True)),
-                ("pgh_context_id", models.UUIDField(null=True)),
-                ("due_at", models.DateTimeField()),
-                ("taken_back_at", models.DateTimeField(blank=True, null=True)),
-                ("held_up_at", models.DateTimeField(blank=True, null=True)),
-                ("done_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "asked_by",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "pgh_obj",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="changes",
-                        to="accounts.deletionrequest",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.DO_NOTHING,
-                        related_name="+",
-                        related_query_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "change of request for deletion",
-                "verbose_name_plural": "changes of requests for deletion",
-                "db_table": "deletion_requests_changes",
-                "abstract": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="DataExport",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("attempts", models.PositiveSmallIntegerField(default=0)),
-                ("doing", models.CharField(blank=True, max_length=80)),
-                ("done", models.PositiveIntegerField(default=0)),
-                ("total", models.PositiveIntegerField(default=0)),
-                ("ready_at", models.DateTimeField(blank=True, null=True)),
-                ("failed_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "expires_at",
-                    models.DateTimeField(blank=True, help_text="When its file is deleted, and it with it.", null=True),
-                ),
-                (
-                    "file",
-                    models.CharField(blank=True, editable=False, help_text="In the storage of files.", max_length=200),
-                ),
-                ("size", models.PositiveBigIntegerField(default=0, help_text="Bytes.")),
-                ("error", models.CharField(blank=True, max_length=300)),
-                (
-                    "user",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="data_exports",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "export of data",
-                "verbose_name_plural": "exports of data",
-                "db_table": "data_exports",
-                "ordering": ["-asked_at"],
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("failed_at", None), ("ready_at", None)),
-                        fields=["next_attempt_at"],
-                        name="data_exports_to_make",
-                    ),
-                    models.Index(fields=["expires_at"], name="data_exports_to_forget"),
-                ],
-                "constraints": [
-                    models.UniqueConstraint(
-                        condition=models.Q(("failed_at", None), ("ready_at", None)),
-                        fields=("user",),
-                        name="data_exports_one_at_a_time",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            ("ready_at", None),
-                            models.Q(("expires_at__isnull", False), models.Q(("file", ""), _negated=True)),
-                            _connector="OR",
+        Together(
+            [
+                migrations.CreateModel(
+                    name="DeletionRequest",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
                         ),
-                        name="data_exports_ready_has_file_and_end",
+                        ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "reason",
+                            models.TextField(
+                                blank=True, help_text="Of an administrator: who asked for it, and how.", max_length=2000
+                            ),
+                        ),
+                        (
+                            "due_at",
+                            models.DateTimeField(
+                                help_text="When it is done; later where something keeps it from being done."
+                            ),
+                        ),
+                        ("taken_back_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "held_up_at",
+                            models.DateTimeField(
+                                blank=True, help_text="Since when something keeps it from being done.", null=True
+                            ),
+                        ),
+                        ("done_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "asked_by",
+                            models.ForeignKey(
+                                help_text="The person, or an administrator they wrote to.",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="deletion_requests",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "request for deletion",
+                        "verbose_name_plural": "requests for deletion",
+                        "db_table": "deletion_requests",
+                        "ordering": ["-asked_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="DeletionRequestChange",
+                    fields=[
+                        ("pgh_created_at", models.DateTimeField(auto_now_add=True)),
+                        ("pgh_label", models.TextField(help_text="The event label.")),
+                        ("pgh_id", models.BigAutoField(primary_key=True, serialize=False)),
+                        ("pgh_context", pghistory.utils.JSONField(null=True)),
+                        ("pgh_context_id", models.UUIDField(null=True)),
+                        ("due_at", models.DateTimeField()),
+                        ("taken_back_at", models.DateTimeField(blank=True, null=True)),
+                        ("held_up_at", models.DateTimeField(blank=True, null=True)),
+                        ("done_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "asked_by",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                db_index=False,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="+",
+                                related_query_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "pgh_obj",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="changes",
+                                to="accounts.deletionrequest",
+                            ),
+                        ),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                db_constraint=False,
+                                db_index=False,
+                                on_delete=django.db.models.deletion.DO_NOTHING,
+                                related_name="+",
+                                related_query_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "change of request for deletion",
+                        "verbose_name_plural": "changes of requests for deletion",
+                        "db_table": "deletion_requests_changes",
+                        "abstract": False,
+                    },
+                ),
+                migrations.CreateModel(
+                    name="DataExport",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("attempts", models.PositiveSmallIntegerField(default=0)),
+                        ("doing", models.CharField(blank=True, max_length=80)),
+                        ("done", models.PositiveIntegerField(default=0)),
+                        ("total", models.PositiveIntegerField(default=0)),
+                        ("ready_at", models.DateTimeField(blank=True, null=True)),
+                        ("failed_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "expires_at",
+                            models.DateTimeField(
+                                blank=True, help_text="When its file is deleted, and it with it.", null=True
+                            ),
+                        ),
+                        (
+                            "file",
+                            models.CharField(
+                                blank=True, editable=False, help_text="In the storage of files.", max_length=200
+                            ),
+                        ),
+                        ("size", models.PositiveBigIntegerField(default=0, help_text="Bytes.")),
+                        ("error", models.CharField(blank=True, max_length=300)),
+                        (
+                            "user",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="data_exports",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name": "export of data",
+                        "verbose_name_plural": "exports of data",
+                        "db_table": "data_exports",
+                        "ordering": ["-asked_at"],
+                        "indexes": [
+                            models.Index(
+                                condition=models.Q(("failed_at", None), ("ready_at", None)),
+                                fields=["next_attempt_at"],
+                                name="data_exports_to_make",
+                            ),
+                            models.Index(fields=["expires_at"], name="data_exports_to_forget"),
+                        ],
+                        "constraints": [
+                            models.UniqueConstraint(
+                                condition=models.Q(("failed_at", None), ("ready_at", None)),
+                                fields=("user",),
+                                name="data_exports_one_at_a_time",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("ready_at", None),
+                                    models.Q(("expires_at__isnull", False), models.Q(("file", ""), _negated=True)),
+                                    _connector="OR",
+                                ),
+                                name="data_exports_ready_has_file_and_end",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.AddIndex(
+                    model_name="deletionrequest",
+                    index=models.Index(
+                        condition=models.Q(("done_at", None), ("taken_back_at", None)),
+                        fields=["due_at"],
+                        name="deletion_requests_due",
                     ),
-                ],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="deletionrequest",
-            index=models.Index(
-                condition=models.Q(("done_at", None), ("taken_back_at", None)),
-                fields=["due_at"],
-                name="deletion_requests_due",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deletionrequest",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("taken_back_at", None)), fields=("user",), name="deletion_requests_one_at_a_time"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deletionrequest",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("taken_back_at", None), ("done_at", None), _connector="OR"),
-                name="deletion_requests_taken_back_or_done",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="deletionrequest",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("due_at__gte", models.F("asked_at"))), name="deletion_requests_leave_time"
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="deletionrequest",
-            trigger=pgtrigger.compiler.Trigger(
-                name="insert_insert",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "deletion_requests_changes" ("asked_by_id", "done_at", "due_at", "held_up_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "taken_back_at", "user_id") VALUES (NEW."asked_by_id", NEW."done_at", NEW."due_at", NEW."held_up_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, clock_timestamp(), \'insert\', NEW."id", NEW."taken_back_at", NEW."user_id"); RETURN NULL;',
-                    hash="79dbcbef8f7124f8bb627dfb5d3fe5f9d1df4e7c",
-                    operation="INSERT",
-                    pgid="pgtrigger_insert_insert_812c8",
-                    table="deletion_requests",
-                    when="AFTER",
                 ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="deletionrequest",
-            trigger=pgtrigger.compiler.Trigger(
-                name="update_update",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."asked_by_id" IS DISTINCT FROM (NEW."asked_by_id") OR OLD."done_at" IS DISTINCT FROM (NEW."done_at") OR OLD."due_at" IS DISTINCT FROM (NEW."due_at") OR OLD."held_up_at" IS DISTINCT FROM (NEW."held_up_at") OR OLD."taken_back_at" IS DISTINCT FROM (NEW."taken_back_at") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
-                    func='INSERT INTO "deletion_requests_changes" ("asked_by_id", "done_at", "due_at", "held_up_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "taken_back_at", "user_id") VALUES (NEW."asked_by_id", NEW."done_at", NEW."due_at", NEW."held_up_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, clock_timestamp(), \'update\', NEW."id", NEW."taken_back_at", NEW."user_id"); RETURN NULL;',
-                    hash="3508989629baa6eda8bc2829685b508ef74295d7",
-                    operation="UPDATE",
-                    pgid="pgtrigger_update_update_06ae2",
-                    table="deletion_requests",
-                    when="AFTER",
+                migrations.AddConstraint(
+                    model_name="deletionrequest",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("taken_back_at", None)),
+                        fields=("user",),
+                        name="deletion_requests_one_at_a_time",
+                    ),
                 ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="deletionrequest",
-            trigger=pgtrigger.compiler.Trigger(
-                name="delete_delete",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func='INSERT INTO "deletion_requests_changes" ("asked_by_id", "done_at", "due_at", "held_up_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "taken_back_at", "user_id") VALUES (OLD."asked_by_id", OLD."done_at", OLD."due_at", OLD."held_up_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, clock_timestamp(), \'delete\', OLD."id", OLD."taken_back_at", OLD."user_id"); RETURN NULL;',
-                    hash="c7be91950d389fbb4966591cc019b08974ccc0d6",
-                    operation="DELETE",
-                    pgid="pgtrigger_delete_delete_a373c",
-                    table="deletion_requests",
-                    when="AFTER",
+                migrations.AddConstraint(
+                    model_name="deletionrequest",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("taken_back_at", None), ("done_at", None), _connector="OR"),
+                        name="deletion_requests_taken_back_or_done",
+                    ),
                 ),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="deletionrequestchange",
-            index=models.Index(fields=["user"], name="deletion_re_user_id_4d6e54_idx"),
-        ),
-        pgtrigger.migrations.AddTrigger(
-            model_name="deletionrequestchange",
-            trigger=pgtrigger.compiler.Trigger(
-                name="append_only",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
-                    hash="05130b22e8e5622b68b84e77636c0b8beac240ed",
-                    operation="UPDATE OR DELETE",
-                    pgid="pgtrigger_append_only_46051",
-                    table="deletion_requests_changes",
-                    when="BEFORE",
+                migrations.AddConstraint(
+                    model_name="deletionrequest",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("due_at__gte", models.F("asked_at"))), name="deletion_requests_leave_time"
+                    ),
                 ),
-            ),
+                pgtrigger.migrations.AddTrigger(
+                    model_name="deletionrequest",
+                    trigger=pgtrigger.compiler.Trigger(
+                        name="insert_insert",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "deletion_requests_changes" ("asked_by_id", "done_at", "due_at", "held_up_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "taken_back_at", "user_id") VALUES (NEW."asked_by_id", NEW."done_at", NEW."due_at", NEW."held_up_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, clock_timestamp(), \'insert\', NEW."id", NEW."taken_back_at", NEW."user_id"); RETURN NULL;',
+                            hash="79dbcbef8f7124f8bb627dfb5d3fe5f9d1df4e7c",
+                            operation="INSERT",
+                            pgid="pgtrigger_insert_insert_812c8",
+                            table="deletion_requests",
+                            when="AFTER",
+                        ),
+                    ),
+                ),
+                pgtrigger.migrations.AddTrigger(
+                    model_name="deletionrequest",
+                    trigger=pgtrigger.compiler.Trigger(
+                        name="update_update",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            condition='WHEN (OLD."asked_by_id" IS DISTINCT FROM (NEW."asked_by_id") OR OLD."done_at" IS DISTINCT FROM (NEW."done_at") OR OLD."due_at" IS DISTINCT FROM (NEW."due_at") OR OLD."held_up_at" IS DISTINCT FROM (NEW."held_up_at") OR OLD."taken_back_at" IS DISTINCT FROM (NEW."taken_back_at") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
+                            func='INSERT INTO "deletion_requests_changes" ("asked_by_id", "done_at", "due_at", "held_up_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "taken_back_at", "user_id") VALUES (NEW."asked_by_id", NEW."done_at", NEW."due_at", NEW."held_up_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, clock_timestamp(), \'update\', NEW."id", NEW."taken_back_at", NEW."user_id"); RETURN NULL;',
+                            hash="3508989629baa6eda8bc2829685b508ef74295d7",
+                            operation="UPDATE",
+                            pgid="pgtrigger_update_update_06ae2",
+                            table="deletion_requests",
+                            when="AFTER",
+                        ),
+                    ),
+                ),
+                pgtrigger.migrations.AddTrigger(
+                    model_name="deletionrequest",
+                    trigger=pgtrigger.compiler.Trigger(
+                        name="delete_delete",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func='INSERT INTO "deletion_requests_changes" ("asked_by_id", "done_at", "due_at", "held_up_at", "pgh_context", "pgh_context_id", "pgh_created_at", "pgh_label", "pgh_obj_id", "taken_back_at", "user_id") VALUES (OLD."asked_by_id", OLD."done_at", OLD."due_at", OLD."held_up_at", COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_metadata\', TRUE), \'\'), NULL)::JSONB, COALESCE(NULLIF(CURRENT_SETTING(\'pghistory.context_id\', TRUE), \'\'), NULL)::UUID, clock_timestamp(), \'delete\', OLD."id", OLD."taken_back_at", OLD."user_id"); RETURN NULL;',
+                            hash="c7be91950d389fbb4966591cc019b08974ccc0d6",
+                            operation="DELETE",
+                            pgid="pgtrigger_delete_delete_a373c",
+                            table="deletion_requests",
+                            when="AFTER",
+                        ),
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="deletionrequestchange",
+                    index=models.Index(fields=["user"], name="deletion_re_user_id_4d6e54_idx"),
+                ),
+                pgtrigger.migrations.AddTrigger(
+                    model_name="deletionrequestchange",
+                    trigger=pgtrigger.compiler.Trigger(
+                        name="append_only",
+                        sql=pgtrigger.compiler.UpsertTriggerSql(
+                            func="RAISE EXCEPTION 'pgtrigger: Cannot update or delete rows from % table', TG_TABLE_NAME;",
+                            hash="05130b22e8e5622b68b84e77636c0b8beac240ed",
+                            operation="UPDATE OR DELETE",
+                            pgid="pgtrigger_append_only_46051",
+                            table="deletion_requests_changes",
+                            when="BEFORE",
+                        ),
+                    ),
+                ),
+            ]
         ),
     ]

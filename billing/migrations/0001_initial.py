@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -19,272 +20,292 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="StripeCustomer",
-            fields=[
-                (
-                    "user",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="stripe_customer",
-                        serialize=False,
-                        to=settings.AUTH_USER_MODEL,
-                    ),
+        Together(
+            [
+                migrations.CreateModel(
+                    name="StripeCustomer",
+                    fields=[
+                        (
+                            "user",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                primary_key=True,
+                                related_name="stripe_customer",
+                                serialize=False,
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        ("stripe_id", models.CharField(max_length=80, unique=True)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                    ],
+                    options={
+                        "db_table": "stripe_customers",
+                    },
                 ),
-                ("stripe_id", models.CharField(max_length=80, unique=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-            options={
-                "db_table": "stripe_customers",
-            },
-        ),
-        migrations.CreateModel(
-            name="Payment",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        db_column="payment_id",
-                        default=common.ids.uuid7,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
+                migrations.CreateModel(
+                    name="Payment",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                db_column="payment_id",
+                                default=common.ids.uuid7,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        ("amount_total", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[("incomplete", "Incomplete"), ("paid", "Paid"), ("failed", "Failed")],
+                                db_column="payment_status",
+                                default="incomplete",
+                                max_length=10,
+                            ),
+                        ),
+                        ("timestamp", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("invoice_number", models.CharField(blank=True, max_length=40, null=True)),
+                        ("stripe_payment_intent", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                        ("payment_method", models.CharField(blank=True, max_length=80)),
+                        ("card_label", models.CharField(blank=True, help_text="As in “Visa 4242”.", max_length=40)),
+                        (
+                            "needs_authentication",
+                            models.BooleanField(default=False, help_text="The bank wants to see the buyer."),
+                        ),
+                        ("failure", models.CharField(blank=True, max_length=300)),
+                        (
+                            "asked_at",
+                            models.DateTimeField(
+                                default=django.utils.timezone.now,
+                                help_text="When the processor was last asked about it.",
+                            ),
+                        ),
+                        ("paid_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "booking",
+                            models.ForeignKey(
+                                db_column="booking_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="payments",
+                                to="bookings.booking",
+                            ),
+                        ),
+                        (
+                            "machine",
+                            models.ForeignKey(
+                                db_column="hardware_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="payments",
+                                to="machines.machine",
+                            ),
+                        ),
+                        (
+                            "payer",
+                            models.ForeignKey(
+                                db_column="payer_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="payments_made",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "provider",
+                            models.ForeignKey(
+                                db_column="provider_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="payments_earned",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "payments",
+                        "ordering": ["-timestamp"],
+                    },
                 ),
-                ("amount_total", models.DecimalField(decimal_places=2, max_digits=12)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
+                migrations.CreateModel(
+                    name="Refund",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        (
+                            "reason",
+                            models.CharField(
+                                choices=[
+                                    ("canceled_by_buyer", "Canceled by the buyer"),
+                                    ("canceled_by_provider", "Canceled by the provider"),
+                                    ("not_delivered", "The machine could not be handed over"),
+                                    ("paid_too_late", "Paid after the hold had lapsed"),
+                                    ("paid_twice", "Paid twice"),
+                                ],
+                                max_length=30,
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[("requested", "On its way"), ("made", "Made"), ("failed", "Failed")],
+                                default="requested",
+                                max_length=10,
+                            ),
+                        ),
+                        ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("attempts", models.PositiveIntegerField(default=0)),
+                        ("stripe_refund", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                        ("made_at", models.DateTimeField(blank=True, null=True)),
+                        ("failure", models.CharField(blank=True, max_length=300)),
+                        (
+                            "payment",
+                            models.ForeignKey(
+                                db_column="payment_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="refunds",
+                                to="billing.payment",
+                            ),
+                        ),
+                        (
+                            "requested_by",
+                            models.ForeignKey(
+                                blank=True,
+                                help_text="Empty: the marketplace itself.",
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "refunds",
+                        "ordering": ["requested_at"],
+                    },
                 ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("incomplete", "Incomplete"), ("paid", "Paid"), ("failed", "Failed")],
-                        db_column="payment_status",
-                        default="incomplete",
-                        max_length=10,
-                    ),
-                ),
-                ("timestamp", models.DateTimeField(default=django.utils.timezone.now)),
-                ("invoice_number", models.CharField(blank=True, max_length=40, null=True)),
-                ("stripe_payment_intent", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ("payment_method", models.CharField(blank=True, max_length=80)),
-                ("card_label", models.CharField(blank=True, help_text="As in “Visa 4242”.", max_length=40)),
-                (
-                    "needs_authentication",
-                    models.BooleanField(default=False, help_text="The bank wants to see the buyer."),
-                ),
-                ("failure", models.CharField(blank=True, max_length=300)),
-                (
-                    "asked_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, help_text="When the processor was last asked about it."
-                    ),
-                ),
-                ("paid_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "booking",
-                    models.ForeignKey(
-                        db_column="booking_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="payments",
-                        to="bookings.booking",
-                    ),
-                ),
-                (
-                    "machine",
-                    models.ForeignKey(
-                        db_column="hardware_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="payments",
-                        to="machines.machine",
-                    ),
-                ),
-                (
-                    "payer",
-                    models.ForeignKey(
-                        db_column="payer_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="payments_made",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "provider",
-                    models.ForeignKey(
-                        db_column="provider_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="payments_earned",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "payments",
-                "ordering": ["-timestamp"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Refund",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
-                ),
-                (
-                    "reason",
-                    models.CharField(
-                        choices=[
-                            ("canceled_by_buyer", "Canceled by the buyer"),
-                            ("canceled_by_provider", "Canceled by the provider"),
-                            ("not_delivered", "The machine could not be handed over"),
-                            ("paid_too_late", "Paid after the hold had lapsed"),
-                            ("paid_twice", "Paid twice"),
+                migrations.CreateModel(
+                    name="WebhookEvent",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("event_id", models.CharField(max_length=80, unique=True)),
+                        ("type", models.CharField(max_length=80)),
+                        ("object_id", models.CharField(blank=True, db_index=True, max_length=80)),
+                        ("payload", models.JSONField()),
+                        ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("attempts", models.PositiveIntegerField(default=0)),
+                        ("processed_at", models.DateTimeField(blank=True, null=True)),
+                        ("error", models.TextField(blank=True)),
+                    ],
+                    options={
+                        "db_table": "webhook_events",
+                        "ordering": ["-received_at"],
+                        "indexes": [
+                            models.Index(
+                                condition=models.Q(("processed_at", None)),
+                                fields=["next_attempt_at"],
+                                name="webhook_events_due",
+                            )
                         ],
-                        max_length=30,
+                    },
+                ),
+                migrations.AddIndex(
+                    model_name="payment",
+                    index=models.Index(
+                        condition=models.Q(("status", "incomplete")), fields=["asked_at"], name="payments_incomplete"
                     ),
                 ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("requested", "On its way"), ("made", "Made"), ("failed", "Failed")],
-                        default="requested",
-                        max_length=10,
+                migrations.AddIndex(
+                    model_name="payment",
+                    index=models.Index(fields=["payer", "-timestamp"], name="payments_of_payer"),
+                ),
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount_total__gte", 0)), name="payments_amount_not_negative"
                     ),
                 ),
-                ("requested_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("stripe_refund", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ("made_at", models.DateTimeField(blank=True, null=True)),
-                ("failure", models.CharField(blank=True, max_length=300)),
-                (
-                    "payment",
-                    models.ForeignKey(
-                        db_column="payment_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="refunds",
-                        to="billing.payment",
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["incomplete", "paid", "failed"])),
+                        name="payments_status_known",
                     ),
                 ),
-                (
-                    "requested_by",
-                    models.ForeignKey(
-                        blank=True,
-                        help_text="Empty: the marketplace itself.",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "paid"), _negated=True),
+                            models.Q(("paid_at__isnull", False), ("stripe_payment_intent__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="payments_paid_has_intent",
                     ),
                 ),
-            ],
-            options={
-                "db_table": "refunds",
-                "ordering": ["requested_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="WebhookEvent",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("event_id", models.CharField(max_length=80, unique=True)),
-                ("type", models.CharField(max_length=80)),
-                ("object_id", models.CharField(blank=True, db_index=True, max_length=80)),
-                ("payload", models.JSONField()),
-                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("processed_at", models.DateTimeField(blank=True, null=True)),
-                ("error", models.TextField(blank=True)),
-            ],
-            options={
-                "db_table": "webhook_events",
-                "ordering": ["-received_at"],
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("processed_at", None)),
-                        fields=["next_attempt_at"],
-                        name="webhook_events_due",
-                    )
-                ],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(
-                condition=models.Q(("status", "incomplete")), fields=["asked_at"], name="payments_incomplete"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(fields=["payer", "-timestamp"], name="payments_of_payer"),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount_total__gte", 0)), name="payments_amount_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["incomplete", "paid", "failed"])), name="payments_status_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "paid"), _negated=True),
-                    models.Q(("paid_at__isnull", False), ("stripe_payment_intent__isnull", False)),
-                    _connector="OR",
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status", "incomplete")),
+                        fields=("booking",),
+                        name="payments_one_open_a_booking",
+                    ),
                 ),
-                name="payments_paid_has_intent",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "incomplete")), fields=("booking",), name="payments_one_open_a_booking"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.UniqueConstraint(fields=("invoice_number",), name="payments_invoice_number_once"),
-        ),
-        migrations.AddIndex(
-            model_name="refund",
-            index=models.Index(
-                condition=models.Q(("status", "requested")), fields=["next_attempt_at"], name="refunds_to_make"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="refunds_amount_positive"),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["requested", "made", "failed"])), name="refunds_status_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="refund",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "made"), _negated=True),
-                    models.Q(("made_at__isnull", False), ("stripe_refund__isnull", False)),
-                    _connector="OR",
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.UniqueConstraint(fields=("invoice_number",), name="payments_invoice_number_once"),
                 ),
-                name="refunds_made_has_processors_id",
-            ),
+                migrations.AddIndex(
+                    model_name="refund",
+                    index=models.Index(
+                        condition=models.Q(("status", "requested")), fields=["next_attempt_at"], name="refunds_to_make"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="refund",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="refunds_amount_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="refund",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["requested", "made", "failed"])), name="refunds_status_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="refund",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "made"), _negated=True),
+                            models.Q(("made_at__isnull", False), ("stripe_refund__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="refunds_made_has_processors_id",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -20,1204 +21,1328 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Chargeback",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("stripe_dispute", models.CharField(max_length=80, unique=True)),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
+        Together(
+            [
+                migrations.CreateModel(
+                    name="Chargeback",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("stripe_dispute", models.CharField(max_length=80, unique=True)),
+                        ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        ("reason", models.CharField(blank=True, help_text="In the bank's words.", max_length=60)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("inquiry", "The bank asks"),
+                                    ("open", "Taken back, not decided"),
+                                    ("won", "Decided for us"),
+                                    ("lost", "Decided for the buyer"),
+                                    ("closed", "Inquiry closed"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        ("stripe_status", models.CharField(max_length=40)),
+                        ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("evidence_due_by", models.DateTimeField(blank=True, null=True)),
+                        ("funds_taken_at", models.DateTimeField(blank=True, null=True)),
+                        ("closed_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "chargebacks",
+                        "ordering": ["-opened_at"],
+                    },
                 ),
-                ("reason", models.CharField(blank=True, help_text="In the bank's words.", max_length=60)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("inquiry", "The bank asks"),
-                            ("open", "Taken back, not decided"),
-                            ("won", "Decided for us"),
-                            ("lost", "Decided for the buyer"),
-                            ("closed", "Inquiry closed"),
-                        ],
-                        max_length=10,
-                    ),
+                migrations.CreateModel(
+                    name="Difference",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("kind", models.CharField(max_length=40)),
+                        ("ours", models.CharField(blank=True, help_text="Our row's id.", max_length=100)),
+                        ("theirs", models.CharField(blank=True, help_text="The processor's id.", max_length=100)),
+                        ("what", models.CharField(max_length=500)),
+                    ],
+                    options={
+                        "db_table": "reconciliation_differences",
+                        "ordering": ["pk"],
+                    },
                 ),
-                ("stripe_status", models.CharField(max_length=40)),
-                ("opened_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("evidence_due_by", models.DateTimeField(blank=True, null=True)),
-                ("funds_taken_at", models.DateTimeField(blank=True, null=True)),
-                ("closed_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "chargebacks",
-                "ordering": ["-opened_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Difference",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("kind", models.CharField(max_length=40)),
-                ("ours", models.CharField(blank=True, help_text="Our row's id.", max_length=100)),
-                ("theirs", models.CharField(blank=True, help_text="The processor's id.", max_length=100)),
-                ("what", models.CharField(max_length=500)),
-            ],
-            options={
-                "db_table": "reconciliation_differences",
-                "ordering": ["pk"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Invoice",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "series",
-                    models.CharField(
-                        choices=[
-                            ("INV", "Invoice"),
-                            ("CN", "Credit note"),
-                            ("SB", "Self-billing invoice"),
-                            ("SC", "Self-billing credit note"),
-                            ("SUB", "Subscription invoice"),
-                        ],
-                        max_length=4,
-                    ),
+                migrations.CreateModel(
+                    name="Invoice",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "series",
+                            models.CharField(
+                                choices=[
+                                    ("INV", "Invoice"),
+                                    ("CN", "Credit note"),
+                                    ("SB", "Self-billing invoice"),
+                                    ("SC", "Self-billing credit note"),
+                                    ("SUB", "Subscription invoice"),
+                                ],
+                                max_length=4,
+                            ),
+                        ),
+                        ("year", models.PositiveSmallIntegerField()),
+                        ("sequence", models.PositiveIntegerField()),
+                        ("number", models.CharField(help_text="As in INV-2026-000001.", max_length=40, unique=True)),
+                        ("issued_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        ("net", models.DecimalField(decimal_places=2, max_digits=12)),
+                        ("tax", models.DecimalField(decimal_places=2, max_digits=12)),
+                        ("gross", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "tax_kind",
+                            models.CharField(
+                                choices=[
+                                    ("standard", "VAT"),
+                                    ("reverse_charge", "Reverse charge"),
+                                    ("outside_eu", "Outside the EU"),
+                                    ("none", "No VAT"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("tax_rate", models.DecimalField(decimal_places=4, max_digits=5)),
+                        ("purchase_order", models.CharField(blank=True, max_length=60)),
+                        ("cost_centre", models.CharField(blank=True, max_length=60)),
+                        ("document", models.JSONField(help_text="billing.documents.facts.InvoiceDocument, all of it.")),
+                        ("pdf", models.CharField(blank=True, max_length=200)),
+                        ("pdf_sha256", models.CharField(blank=True, max_length=64)),
+                    ],
+                    options={
+                        "db_table": "invoices",
+                        "ordering": ["-issued_at", "-sequence"],
+                    },
                 ),
-                ("year", models.PositiveSmallIntegerField()),
-                ("sequence", models.PositiveIntegerField()),
-                ("number", models.CharField(help_text="As in INV-2026-000001.", max_length=40, unique=True)),
-                ("issued_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
+                migrations.CreateModel(
+                    name="InvoiceCounter",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        (
+                            "series",
+                            models.CharField(
+                                choices=[
+                                    ("INV", "Invoice"),
+                                    ("CN", "Credit note"),
+                                    ("SB", "Self-billing invoice"),
+                                    ("SC", "Self-billing credit note"),
+                                    ("SUB", "Subscription invoice"),
+                                ],
+                                max_length=4,
+                            ),
+                        ),
+                        ("year", models.PositiveSmallIntegerField()),
+                        ("last", models.PositiveIntegerField(default=0)),
+                    ],
+                    options={
+                        "db_table": "invoice_counters",
+                    },
                 ),
-                ("net", models.DecimalField(decimal_places=2, max_digits=12)),
-                ("tax", models.DecimalField(decimal_places=2, max_digits=12)),
-                ("gross", models.DecimalField(decimal_places=2, max_digits=12)),
-                (
-                    "tax_kind",
-                    models.CharField(
-                        choices=[
-                            ("standard", "VAT"),
-                            ("reverse_charge", "Reverse charge"),
-                            ("outside_eu", "Outside the EU"),
-                            ("none", "No VAT"),
-                        ],
-                        max_length=20,
-                    ),
+                migrations.CreateModel(
+                    name="LedgerAccount",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("processor", "At the payment processor"),
+                                    ("bank", "At our bank"),
+                                    ("buyer", "Buyer"),
+                                    ("provider_payable", "Owed to the provider"),
+                                    ("payouts", "Payouts on their way"),
+                                    ("refunds", "Refunds on their way"),
+                                    ("chargebacks", "Taken back by banks, not decided"),
+                                    ("commission", "Commission"),
+                                    ("subscriptions", "Subscriptions"),
+                                    ("tax", "Tax"),
+                                    ("losses", "Losses"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                    ],
+                    options={
+                        "db_table": "ledger_accounts",
+                        "ordering": ["kind", "currency"],
+                    },
                 ),
-                ("tax_rate", models.DecimalField(decimal_places=4, max_digits=5)),
-                ("purchase_order", models.CharField(blank=True, max_length=60)),
-                ("cost_centre", models.CharField(blank=True, max_length=60)),
-                ("document", models.JSONField(help_text="billing.documents.facts.InvoiceDocument, all of it.")),
-                ("pdf", models.CharField(blank=True, max_length=200)),
-                ("pdf_sha256", models.CharField(blank=True, max_length=64)),
-            ],
-            options={
-                "db_table": "invoices",
-                "ordering": ["-issued_at", "-sequence"],
-            },
-        ),
-        migrations.CreateModel(
-            name="InvoiceCounter",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "series",
-                    models.CharField(
-                        choices=[
-                            ("INV", "Invoice"),
-                            ("CN", "Credit note"),
-                            ("SB", "Self-billing invoice"),
-                            ("SC", "Self-billing credit note"),
-                            ("SUB", "Subscription invoice"),
-                        ],
-                        max_length=4,
-                    ),
+                migrations.CreateModel(
+                    name="LedgerEntry",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        (
+                            "amount",
+                            models.DecimalField(
+                                decimal_places=2, help_text="Debits are positive, credits negative.", max_digits=14
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "ledger_entries",
+                        "ordering": ["id"],
+                    },
                 ),
-                ("year", models.PositiveSmallIntegerField()),
-                ("last", models.PositiveIntegerField(default=0)),
-            ],
-            options={
-                "db_table": "invoice_counters",
-            },
-        ),
-        migrations.CreateModel(
-            name="LedgerAccount",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("processor", "At the payment processor"),
-                            ("bank", "At our bank"),
-                            ("buyer", "Buyer"),
-                            ("provider_payable", "Owed to the provider"),
-                            ("payouts", "Payouts on their way"),
-                            ("refunds", "Refunds on their way"),
-                            ("chargebacks", "Taken back by banks, not decided"),
-                            ("commission", "Commission"),
-                            ("subscriptions", "Subscriptions"),
-                            ("tax", "Tax"),
-                            ("losses", "Losses"),
-                        ],
-                        max_length=20,
-                    ),
+                migrations.CreateModel(
+                    name="LedgerTransaction",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("payment", "Payment received"),
+                                    ("earned", "Charge earned"),
+                                    ("refund_owed", "Refund owed"),
+                                    ("refund_made", "Refund made"),
+                                    ("refund_failed", "Refund failed"),
+                                    ("payout_sent", "Payout sent"),
+                                    ("payout_received", "Payout received"),
+                                    ("payout_failed", "Payout failed"),
+                                    ("provider_tax", "Tax on the provider's invoice"),
+                                    ("chargeback_taken", "Taken back by a bank"),
+                                    ("chargeback_won", "Chargeback won"),
+                                    ("chargeback_lost", "Chargeback lost"),
+                                    ("subscription", "Subscription paid"),
+                                    ("subscription_refund", "Subscription refunded"),
+                                    ("correction", "Correction"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("key", models.CharField(max_length=120, unique=True)),
+                        ("at", models.DateTimeField()),
+                        ("note", models.CharField(blank=True, max_length=300)),
+                    ],
+                    options={
+                        "db_table": "ledger_transactions",
+                        "ordering": ["-at", "-id"],
+                    },
                 ),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-            options={
-                "db_table": "ledger_accounts",
-                "ordering": ["kind", "currency"],
-            },
-        ),
-        migrations.CreateModel(
-            name="LedgerEntry",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
-                ),
-                (
-                    "amount",
-                    models.DecimalField(
-                        decimal_places=2, help_text="Debits are positive, credits negative.", max_digits=14
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "ledger_entries",
-                "ordering": ["id"],
-            },
-        ),
-        migrations.CreateModel(
-            name="LedgerTransaction",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("payment", "Payment received"),
-                            ("earned", "Charge earned"),
-                            ("refund_owed", "Refund owed"),
-                            ("refund_made", "Refund made"),
-                            ("refund_failed", "Refund failed"),
-                            ("payout_sent", "Payout sent"),
-                            ("payout_received", "Payout received"),
-                            ("payout_failed", "Payout failed"),
-                            ("provider_tax", "Tax on the provider's invoice"),
-                            ("chargeback_taken", "Taken back by a bank"),
-                            ("chargeback_won", "Chargeback won"),
-                            ("chargeback_lost", "Chargeback lost"),
-                            ("subscription", "Subscription paid"),
-                            ("subscription_refund", "Subscription refunded"),
-                            ("correction", "Correction"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("key", models.CharField(max_length=120, unique=True)),
-                ("at", models.DateTimeField()),
-                ("note", models.CharField(blank=True, max_length=300)),
-            ],
-            options={
-                "db_table": "ledger_transactions",
-                "ordering": ["-at", "-id"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Payout",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "method",
-                    models.CharField(choices=[("connect", "Stripe"), ("sepa", "SEPA credit transfer")], max_length=10),
-                ),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
-                ),
-                (
-                    "amount",
-                    models.DecimalField(decimal_places=2, help_text="Net earnings and the tax on them.", max_digits=12),
-                ),
-                (
-                    "tax",
-                    models.DecimalField(
-                        decimal_places=2, default=0, help_text="The provider's tax in it.", max_digits=12
-                    ),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("scheduled", "Scheduled"),
-                            ("sent", "Sent"),
-                            ("received", "Received"),
-                            ("failed", "Failed"),
-                        ],
-                        default="scheduled",
-                        max_length=10,
-                    ),
-                ),
-                ("scheduled_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("sent_at", models.DateTimeField(blank=True, null=True)),
-                ("received_at", models.DateTimeField(blank=True, null=True)),
-                ("failed_at", models.DateTimeField(blank=True, null=True)),
-                ("failure", models.CharField(blank=True, max_length=300)),
-                ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("attempts", models.PositiveIntegerField(default=0)),
-                ("stripe_transfer", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ("stripe_payout", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ("stripe_reversal", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-            ],
-            options={
-                "db_table": "payouts",
-                "ordering": ["-scheduled_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="PayoutAccount",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "method",
-                    models.CharField(choices=[("connect", "Stripe"), ("sepa", "SEPA credit transfer")], max_length=10),
-                ),
-                ("stripe_account", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ("details_submitted", models.BooleanField(default=False)),
-                ("payouts_enabled", models.BooleanField(default=False)),
-                (
-                    "requirements",
-                    models.CharField(blank=True, help_text="What the processor still wants.", max_length=500),
-                ),
-                (
-                    "holder",
-                    models.CharField(
-                        blank=True, help_text="The account's holder, as the bank knows them.", max_length=70
-                    ),
-                ),
-                ("iban", models.CharField(blank=True, max_length=34)),
-                ("bic", models.CharField(blank=True, max_length=11)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("replaced_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "payout_accounts",
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="PayoutHold",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "amount",
-                    models.DecimalField(
-                        blank=True, decimal_places=2, help_text="Empty: all of it.", max_digits=12, null=True
-                    ),
-                ),
-                ("reason", models.CharField(max_length=300)),
-                ("placed_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("released_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "payout_holds",
-                "ordering": ["-placed_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="PayoutLine",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
-            ],
-            options={
-                "db_table": "payout_lines",
-            },
-        ),
-        migrations.CreateModel(
-            name="Reconciliation",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("began_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("finished_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "since",
-                    models.DateTimeField(blank=True, help_text="Objects from then on; empty: all of them.", null=True),
-                ),
-                (
-                    "compared",
-                    models.JSONField(blank=True, default=dict, help_text="How many of each kind were compared."),
-                ),
-                ("error", models.CharField(blank=True, max_length=500)),
-            ],
-            options={
-                "db_table": "reconciliations",
-                "ordering": ["-began_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="SavedCard",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("stripe_payment_method", models.CharField(max_length=80, unique=True)),
-                ("brand", models.CharField(max_length=30)),
-                ("last4", models.CharField(max_length=4)),
-                ("exp_month", models.PositiveSmallIntegerField()),
-                ("exp_year", models.PositiveSmallIntegerField()),
-                ("is_default", models.BooleanField(default=False)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("removed_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "saved_cards",
-                "ordering": ["-is_default", "-created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="SepaFile",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("message_id", models.CharField(max_length=35, unique=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("execute_on", models.DateField()),
-                ("count", models.PositiveIntegerField()),
-                ("total", models.DecimalField(decimal_places=2, max_digits=14)),
-                ("file", models.CharField(max_length=200)),
-                ("sha256", models.CharField(max_length=64)),
-            ],
-            options={
-                "db_table": "sepa_files",
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Subscription",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "tier",
-                    models.CharField(
-                        choices=[
-                            ("free", "Free"),
-                            ("individual", "Individual"),
-                            ("professional", "Professional"),
-                            ("enterprise", "Enterprise"),
-                        ],
-                        default="free",
-                        max_length=20,
-                    ),
-                ),
-                ("stripe_subscription_id", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ("stripe_customer_id", models.CharField(blank=True, max_length=80)),
-                ("stripe_schedule_id", models.CharField(blank=True, max_length=80)),
-                ("monthly_price", models.DecimalField(decimal_places=2, default=Decimal("0"), max_digits=8)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")],
-                        default="EUR",
-                        max_length=3,
-                    ),
-                ),
-                ("current_period_start", models.DateTimeField(blank=True, null=True)),
-                ("current_period_end", models.DateTimeField(blank=True, null=True)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("incomplete", "Waiting for the first payment"),
-                            ("incomplete_expired", "Never paid"),
-                            ("trialing", "On trial"),
-                            ("active", "Active"),
-                            ("past_due", "Payment overdue"),
-                            ("unpaid", "Not paid"),
-                            ("canceled", "Canceled"),
-                            ("paused", "Paused"),
-                        ],
-                        default="active",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "next_tier",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("free", "Free"),
-                            ("individual", "Individual"),
-                            ("professional", "Professional"),
-                            ("enterprise", "Enterprise"),
-                        ],
-                        help_text="What it becomes when the period ends.",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "wanted_tier",
-                    models.CharField(
-                        blank=True,
-                        choices=[
-                            ("free", "Free"),
-                            ("individual", "Individual"),
-                            ("professional", "Professional"),
-                            ("enterprise", "Enterprise"),
-                        ],
-                        help_text="Asked for, and not yet confirmed by the processor.",
-                        max_length=20,
-                    ),
-                ),
-                (
-                    "asked_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, help_text="When the processor was last asked about it."
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                ("cancelled_at", models.DateTimeField(blank=True, null=True)),
-                ("billing_details", models.JSONField(blank=True, default=dict)),
-            ],
-            options={
-                "db_table": "subscriptions",
-            },
-        ),
-        migrations.CreateModel(
-            name="SubscriptionPayment",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("stripe_invoice", models.CharField(max_length=80, unique=True)),
-                ("stripe_payment_intent", models.CharField(blank=True, max_length=80, null=True, unique=True)),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
-                ),
-                (
-                    "tier",
-                    models.CharField(
-                        choices=[
-                            ("free", "Free"),
-                            ("individual", "Individual"),
-                            ("professional", "Professional"),
-                            ("enterprise", "Enterprise"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("period_start", models.DateTimeField()),
-                ("period_end", models.DateTimeField()),
-                ("paid_at", models.DateTimeField()),
-                ("refunded", models.DecimalField(decimal_places=2, default=Decimal("0"), max_digits=12)),
-            ],
-            options={
-                "db_table": "subscription_payments",
-                "ordering": ["-paid_at"],
-            },
-        ),
-        migrations.RemoveConstraint(
-            model_name="payment",
-            name="payments_one_open_a_booking",
-        ),
-        migrations.AddField(
-            model_name="payment",
-            name="charge",
-            field=models.ForeignKey(
-                help_text="The part of the booking that it pays for.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="payments",
-                to="bookings.charge",
-            ),
-        ),
-        migrations.AddField(
-            model_name="payment",
-            name="off_session",
-            field=models.BooleanField(default=False, help_text="Charged without the buyer being there."),
-        ),
-        migrations.AddField(
-            model_name="refund",
-            name="note",
-            field=models.CharField(blank=True, help_text="Why, where a person decided it.", max_length=300),
-        ),
-        migrations.AddField(
-            model_name="webhookevent",
-            name="account",
-            field=models.CharField(blank=True, help_text="The connected account that it is about.", max_length=80),
-        ),
-        migrations.AlterField(
-            model_name="refund",
-            name="reason",
-            field=models.CharField(
-                choices=[
-                    ("canceled_by_buyer", "Canceled by the buyer"),
-                    ("canceled_by_provider", "Canceled by the provider"),
-                    ("not_delivered", "The machine could not be handed over"),
-                    ("paid_too_late", "Paid after the hold had lapsed"),
-                    ("paid_twice", "Paid twice"),
-                    ("time_lost", "Time lost: late or down"),
-                    ("not_as_booked", "The machine was not as booked"),
-                    ("ended_early", "Ended early"),
-                    ("stage_not_paid", "Ended because a stage was not paid"),
-                    ("dispute", "Decided in a dispute"),
-                    ("goodwill", "Given back by an administrator"),
-                    ("outside", "Given back at the payment processor"),
-                ],
-                max_length=30,
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="payment",
-            index=models.Index(condition=models.Q(("status", "paid")), fields=["paid_at"], name="payments_paid"),
-        ),
-        migrations.AddConstraint(
-            model_name="payment",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "incomplete")), fields=("charge",), name="payments_one_open_a_charge"
-            ),
-        ),
-        migrations.AddField(
-            model_name="chargeback",
-            name="payment",
-            field=models.ForeignKey(
-                db_column="payment_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="chargebacks",
-                to="billing.payment",
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="booking",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="invoices",
-                to="bookings.booking",
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="chargeback",
-            field=models.OneToOneField(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="credit_note",
-                to="billing.chargeback",
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="corrects",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="corrections",
-                to="billing.invoice",
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="owner",
-            field=models.ForeignKey(
-                help_text="Whom it is addressed to: the buyer or, self-billed, the provider.",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="invoices",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="payment",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="invoices",
-                to="billing.payment",
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="refund",
-            field=models.OneToOneField(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="credit_note",
-                to="billing.refund",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoicecounter",
-            constraint=models.UniqueConstraint(fields=("series", "year"), name="invoice_counters_once"),
-        ),
-        migrations.AddField(
-            model_name="ledgeraccount",
-            name="owner",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="ledger_accounts",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgerentry",
-            name="account",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="entries", to="billing.ledgeraccount"
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgerentry",
-            name="booking",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="entries",
-                to="bookings.booking",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgertransaction",
-            name="booking",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="postings",
-                to="bookings.booking",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgertransaction",
-            name="chargeback",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="postings",
-                to="billing.chargeback",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgertransaction",
-            name="payment",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="postings",
-                to="billing.payment",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgertransaction",
-            name="refund",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="postings",
-                to="billing.refund",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgerentry",
-            name="transaction",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="entries", to="billing.ledgertransaction"
-            ),
-        ),
-        migrations.AddField(
-            model_name="payout",
-            name="provider",
-            field=models.ForeignKey(
-                db_column="provider_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="payouts",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="payout",
-            name="retry_of",
-            field=models.OneToOneField(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="retry",
-                to="billing.payout",
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgertransaction",
-            name="payout",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="postings",
-                to="billing.payout",
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="payout",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="invoices",
-                to="billing.payout",
-            ),
-        ),
-        migrations.AddField(
-            model_name="payoutaccount",
-            name="user",
-            field=models.ForeignKey(
-                db_column="customer_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="payout_accounts",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="payout",
-            name="account",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="payouts", to="billing.payoutaccount"
-            ),
-        ),
-        migrations.AddField(
-            model_name="payouthold",
-            name="booking",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="payout_holds", to="bookings.booking"
-            ),
-        ),
-        migrations.AddField(
-            model_name="payouthold",
-            name="placed_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="payouthold",
-            name="released_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="payoutline",
-            name="booking",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="payout_lines", to="bookings.booking"
-            ),
-        ),
-        migrations.AddField(
-            model_name="payoutline",
-            name="payout",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="billing.payout"
-            ),
-        ),
-        migrations.AddField(
-            model_name="difference",
-            name="reconciliation",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="differences", to="billing.reconciliation"
-            ),
-        ),
-        migrations.AddField(
-            model_name="savedcard",
-            name="user",
-            field=models.ForeignKey(
-                db_column="customer_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="saved_cards",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="sepafile",
-            name="created_by",
-            field=models.ForeignKey(
-                null=True, on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="payout",
-            name="sepa_file",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="payouts",
-                to="billing.sepafile",
-            ),
-        ),
-        migrations.AddField(
-            model_name="subscription",
-            name="user",
-            field=models.OneToOneField(
-                db_column="user_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="subscription",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="subscriptionpayment",
-            name="subscription",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="payments", to="billing.subscription"
-            ),
-        ),
-        migrations.AddField(
-            model_name="ledgertransaction",
-            name="subscription_payment",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="postings",
-                to="billing.subscriptionpayment",
-            ),
-        ),
-        migrations.AddField(
-            model_name="invoice",
-            name="subscription_payment",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="invoices",
-                to="billing.subscriptionpayment",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="chargeback",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="chargebacks_amount_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="chargeback",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["inquiry", "open", "won", "lost", "closed"])),
-                name="chargebacks_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgeraccount",
-            constraint=models.UniqueConstraint(
-                fields=("kind", "owner", "currency"), name="ledger_accounts_once", nulls_distinct=False
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgeraccount",
-            constraint=models.UniqueConstraint(fields=("id", "currency"), name="ledger_accounts_id_and_currency"),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgeraccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "kind__in",
-                        [
-                            "processor",
-                            "bank",
-                            "buyer",
-                            "provider_payable",
-                            "payouts",
-                            "refunds",
-                            "chargebacks",
-                            "commission",
-                            "subscriptions",
+                migrations.CreateModel(
+                    name="Payout",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "method",
+                            models.CharField(
+                                choices=[("connect", "Stripe"), ("sepa", "SEPA credit transfer")], max_length=10
+                            ),
+                        ),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        (
+                            "amount",
+                            models.DecimalField(
+                                decimal_places=2, help_text="Net earnings and the tax on them.", max_digits=12
+                            ),
+                        ),
+                        (
                             "tax",
-                            "losses",
+                            models.DecimalField(
+                                decimal_places=2, default=0, help_text="The provider's tax in it.", max_digits=12
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("scheduled", "Scheduled"),
+                                    ("sent", "Sent"),
+                                    ("received", "Received"),
+                                    ("failed", "Failed"),
+                                ],
+                                default="scheduled",
+                                max_length=10,
+                            ),
+                        ),
+                        ("scheduled_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("sent_at", models.DateTimeField(blank=True, null=True)),
+                        ("received_at", models.DateTimeField(blank=True, null=True)),
+                        ("failed_at", models.DateTimeField(blank=True, null=True)),
+                        ("failure", models.CharField(blank=True, max_length=300)),
+                        ("next_attempt_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("attempts", models.PositiveIntegerField(default=0)),
+                        ("stripe_transfer", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                        ("stripe_payout", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                        ("stripe_reversal", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                    ],
+                    options={
+                        "db_table": "payouts",
+                        "ordering": ["-scheduled_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="PayoutAccount",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "method",
+                            models.CharField(
+                                choices=[("connect", "Stripe"), ("sepa", "SEPA credit transfer")], max_length=10
+                            ),
+                        ),
+                        ("stripe_account", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                        ("details_submitted", models.BooleanField(default=False)),
+                        ("payouts_enabled", models.BooleanField(default=False)),
+                        (
+                            "requirements",
+                            models.CharField(blank=True, help_text="What the processor still wants.", max_length=500),
+                        ),
+                        (
+                            "holder",
+                            models.CharField(
+                                blank=True, help_text="The account's holder, as the bank knows them.", max_length=70
+                            ),
+                        ),
+                        ("iban", models.CharField(blank=True, max_length=34)),
+                        ("bic", models.CharField(blank=True, max_length=11)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("replaced_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "payout_accounts",
+                        "ordering": ["-created_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="PayoutHold",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "amount",
+                            models.DecimalField(
+                                blank=True, decimal_places=2, help_text="Empty: all of it.", max_digits=12, null=True
+                            ),
+                        ),
+                        ("reason", models.CharField(max_length=300)),
+                        ("placed_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("released_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "payout_holds",
+                        "ordering": ["-placed_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="PayoutLine",
+                    fields=[
+                        (
+                            "id",
+                            models.BigAutoField(
+                                auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                            ),
+                        ),
+                        ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                    ],
+                    options={
+                        "db_table": "payout_lines",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Reconciliation",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("began_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("finished_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "since",
+                            models.DateTimeField(
+                                blank=True, help_text="Objects from then on; empty: all of them.", null=True
+                            ),
+                        ),
+                        (
+                            "compared",
+                            models.JSONField(
+                                blank=True, default=dict, help_text="How many of each kind were compared."
+                            ),
+                        ),
+                        ("error", models.CharField(blank=True, max_length=500)),
+                    ],
+                    options={
+                        "db_table": "reconciliations",
+                        "ordering": ["-began_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="SavedCard",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("stripe_payment_method", models.CharField(max_length=80, unique=True)),
+                        ("brand", models.CharField(max_length=30)),
+                        ("last4", models.CharField(max_length=4)),
+                        ("exp_month", models.PositiveSmallIntegerField()),
+                        ("exp_year", models.PositiveSmallIntegerField()),
+                        ("is_default", models.BooleanField(default=False)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("removed_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "saved_cards",
+                        "ordering": ["-is_default", "-created_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="SepaFile",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("message_id", models.CharField(max_length=35, unique=True)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("execute_on", models.DateField()),
+                        ("count", models.PositiveIntegerField()),
+                        ("total", models.DecimalField(decimal_places=2, max_digits=14)),
+                        ("file", models.CharField(max_length=200)),
+                        ("sha256", models.CharField(max_length=64)),
+                    ],
+                    options={
+                        "db_table": "sepa_files",
+                        "ordering": ["-created_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Subscription",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "tier",
+                            models.CharField(
+                                choices=[
+                                    ("free", "Free"),
+                                    ("individual", "Individual"),
+                                    ("professional", "Professional"),
+                                    ("enterprise", "Enterprise"),
+                                ],
+                                default="free",
+                                max_length=20,
+                            ),
+                        ),
+                        ("stripe_subscription_id", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                        ("stripe_customer_id", models.CharField(blank=True, max_length=80)),
+                        ("stripe_schedule_id", models.CharField(blank=True, max_length=80)),
+                        ("monthly_price", models.DecimalField(decimal_places=2, default=Decimal("0"), max_digits=8)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")],
+                                default="EUR",
+                                max_length=3,
+                            ),
+                        ),
+                        ("current_period_start", models.DateTimeField(blank=True, null=True)),
+                        ("current_period_end", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("incomplete", "Waiting for the first payment"),
+                                    ("incomplete_expired", "Never paid"),
+                                    ("trialing", "On trial"),
+                                    ("active", "Active"),
+                                    ("past_due", "Payment overdue"),
+                                    ("unpaid", "Not paid"),
+                                    ("canceled", "Canceled"),
+                                    ("paused", "Paused"),
+                                ],
+                                default="active",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "next_tier",
+                            models.CharField(
+                                blank=True,
+                                choices=[
+                                    ("free", "Free"),
+                                    ("individual", "Individual"),
+                                    ("professional", "Professional"),
+                                    ("enterprise", "Enterprise"),
+                                ],
+                                help_text="What it becomes when the period ends.",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "wanted_tier",
+                            models.CharField(
+                                blank=True,
+                                choices=[
+                                    ("free", "Free"),
+                                    ("individual", "Individual"),
+                                    ("professional", "Professional"),
+                                    ("enterprise", "Enterprise"),
+                                ],
+                                help_text="Asked for, and not yet confirmed by the processor.",
+                                max_length=20,
+                            ),
+                        ),
+                        (
+                            "asked_at",
+                            models.DateTimeField(
+                                default=django.utils.timezone.now,
+                                help_text="When the processor was last asked about it.",
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("updated_at", models.DateTimeField(auto_now=True)),
+                        ("cancelled_at", models.DateTimeField(blank=True, null=True)),
+                        ("billing_details", models.JSONField(blank=True, default=dict)),
+                    ],
+                    options={
+                        "db_table": "subscriptions",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="SubscriptionPayment",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("stripe_invoice", models.CharField(max_length=80, unique=True)),
+                        ("stripe_payment_intent", models.CharField(blank=True, max_length=80, null=True, unique=True)),
+                        ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        (
+                            "tier",
+                            models.CharField(
+                                choices=[
+                                    ("free", "Free"),
+                                    ("individual", "Individual"),
+                                    ("professional", "Professional"),
+                                    ("enterprise", "Enterprise"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("period_start", models.DateTimeField()),
+                        ("period_end", models.DateTimeField()),
+                        ("paid_at", models.DateTimeField()),
+                        ("refunded", models.DecimalField(decimal_places=2, default=Decimal("0"), max_digits=12)),
+                    ],
+                    options={
+                        "db_table": "subscription_payments",
+                        "ordering": ["-paid_at"],
+                    },
+                ),
+                migrations.RemoveConstraint(
+                    model_name="payment",
+                    name="payments_one_open_a_booking",
+                ),
+                migrations.AddField(
+                    model_name="payment",
+                    name="charge",
+                    field=models.ForeignKey(
+                        help_text="The part of the booking that it pays for.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payments",
+                        to="bookings.charge",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payment",
+                    name="off_session",
+                    field=models.BooleanField(default=False, help_text="Charged without the buyer being there."),
+                ),
+                migrations.AddField(
+                    model_name="refund",
+                    name="note",
+                    field=models.CharField(blank=True, help_text="Why, where a person decided it.", max_length=300),
+                ),
+                migrations.AddField(
+                    model_name="webhookevent",
+                    name="account",
+                    field=models.CharField(
+                        blank=True, help_text="The connected account that it is about.", max_length=80
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="refund",
+                    name="reason",
+                    field=models.CharField(
+                        choices=[
+                            ("canceled_by_buyer", "Canceled by the buyer"),
+                            ("canceled_by_provider", "Canceled by the provider"),
+                            ("not_delivered", "The machine could not be handed over"),
+                            ("paid_too_late", "Paid after the hold had lapsed"),
+                            ("paid_twice", "Paid twice"),
+                            ("time_lost", "Time lost: late or down"),
+                            ("not_as_booked", "The machine was not as booked"),
+                            ("ended_early", "Ended early"),
+                            ("stage_not_paid", "Ended because a stage was not paid"),
+                            ("dispute", "Decided in a dispute"),
+                            ("goodwill", "Given back by an administrator"),
+                            ("outside", "Given back at the payment processor"),
                         ],
-                    )
+                        max_length=30,
+                    ),
                 ),
-                name="ledger_accounts_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgeraccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind__in", ("buyer", "provider_payable")), ("owner__isnull", False)),
-                    models.Q(models.Q(("kind__in", ("buyer", "provider_payable")), _negated=True), ("owner", None)),
-                    _connector="OR",
+                migrations.AddIndex(
+                    model_name="payment",
+                    index=models.Index(
+                        condition=models.Q(("status", "paid")), fields=["paid_at"], name="payments_paid"
+                    ),
                 ),
-                name="ledger_accounts_owner_where_personal",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="ledgerentry",
-            index=models.Index(fields=["booking", "account"], name="ledger_entries_of_booking"),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgerentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount", 0), _negated=True), name="ledger_entries_not_zero"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payoutaccount",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("replaced_at", None)),
-                fields=("user", "method"),
-                name="payout_accounts_one_a_method",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payoutaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("method__in", ["connect", "sepa"])), name="payout_accounts_method_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payoutaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("method", "sepa"), _negated=True),
-                    models.Q(models.Q(("iban", ""), _negated=True), models.Q(("holder", ""), _negated=True)),
-                    _connector="OR",
+                migrations.AddConstraint(
+                    model_name="payment",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("status", "incomplete")),
+                        fields=("charge",),
+                        name="payments_one_open_a_charge",
+                    ),
                 ),
-                name="payout_accounts_sepa_has_iban",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payoutaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("method", "connect"), _negated=True), ("stripe_account__isnull", False), _connector="OR"
+                migrations.AddField(
+                    model_name="chargeback",
+                    name="payment",
+                    field=models.ForeignKey(
+                        db_column="payment_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="chargebacks",
+                        to="billing.payment",
+                    ),
                 ),
-                name="payout_accounts_connect_has_id",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payouthold",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount", None), ("amount__gt", 0), _connector="OR"),
-                name="payout_holds_amount_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payoutline",
-            constraint=models.UniqueConstraint(fields=("payout", "booking"), name="payout_lines_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="savedcard",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_default", True), ("removed_at", None)),
-                fields=("user",),
-                name="saved_cards_one_default",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="savedcard",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("exp_month__gte", 1), ("exp_month__lte", 12)), name="saved_cards_month"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="payout",
-            index=models.Index(fields=["provider", "-scheduled_at"], name="payouts_of_provider"),
-        ),
-        migrations.AddIndex(
-            model_name="payout",
-            index=models.Index(
-                condition=models.Q(("status", "scheduled")), fields=["next_attempt_at"], name="payouts_to_send"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payout",
-            constraint=models.CheckConstraint(condition=models.Q(("amount__gt", 0)), name="payouts_amount_positive"),
-        ),
-        migrations.AddConstraint(
-            model_name="payout",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["scheduled", "sent", "received", "failed"])),
-                name="payouts_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payout",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status__in", ["sent", "received"]), _negated=True),
-                    ("sent_at__isnull", False),
-                    _connector="OR",
+                migrations.AddField(
+                    model_name="invoice",
+                    name="booking",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="bookings.booking",
+                    ),
                 ),
-                name="payouts_sent_at_set",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="payout",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "received"), _negated=True), ("received_at__isnull", False), _connector="OR"
+                migrations.AddField(
+                    model_name="invoice",
+                    name="chargeback",
+                    field=models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_note",
+                        to="billing.chargeback",
+                    ),
                 ),
-                name="payouts_received_at_set",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("tier__in", ["free", "individual", "professional", "enterprise"])),
-                name="subscriptions_tier_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            "incomplete",
-                            "incomplete_expired",
-                            "trialing",
-                            "active",
-                            "past_due",
-                            "unpaid",
-                            "canceled",
-                            "paused",
-                        ],
-                    )
+                migrations.AddField(
+                    model_name="invoice",
+                    name="corrects",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="corrections",
+                        to="billing.invoice",
+                    ),
                 ),
-                name="subscriptions_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscription",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("monthly_price__gte", 0)), name="subscriptions_price_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriptionpayment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gt", 0)), name="subscription_payments_amount_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="subscriptionpayment",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("refunded__gte", 0), ("refunded__lte", models.F("amount"))),
-                name="subscription_payments_refunded",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="ledgertransaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "kind__in",
-                        [
-                            "payment",
-                            "earned",
-                            "refund_owed",
-                            "refund_made",
-                            "refund_failed",
-                            "payout_sent",
-                            "payout_received",
-                            "payout_failed",
-                            "provider_tax",
-                            "chargeback_taken",
-                            "chargeback_won",
-                            "chargeback_lost",
-                            "subscription",
-                            "subscription_refund",
-                            "correction",
-                        ],
-                    )
+                migrations.AddField(
+                    model_name="invoice",
+                    name="owner",
+                    field=models.ForeignKey(
+                        help_text="Whom it is addressed to: the buyer or, self-billed, the provider.",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
                 ),
-                name="ledger_transactions_kind_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(fields=["owner", "-issued_at"], name="invoices_of_owner"),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(condition=models.Q(("pdf", "")), fields=["issued_at"], name="invoices_to_print"),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(fields=("series", "year", "sequence"), name="invoices_number_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("series", "INV")), fields=("payment",), name="invoices_one_a_payment"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("gross", django.db.models.expressions.CombinedExpression(models.F("net"), "+", models.F("tax")))
+                migrations.AddField(
+                    model_name="invoice",
+                    name="payment",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="billing.payment",
+                    ),
                 ),
-                name="invoices_add_up",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("series__in", ["INV", "CN", "SB", "SC", "SUB"])), name="invoices_series_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invoice",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("series", "CN"), _negated=True), ("corrects__isnull", False), _connector="OR"
+                migrations.AddField(
+                    model_name="invoice",
+                    name="refund",
+                    field=models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="credit_note",
+                        to="billing.refund",
+                    ),
                 ),
-                name="invoices_credit_notes_correct",
-            ),
+                migrations.AddConstraint(
+                    model_name="invoicecounter",
+                    constraint=models.UniqueConstraint(fields=("series", "year"), name="invoice_counters_once"),
+                ),
+                migrations.AddField(
+                    model_name="ledgeraccount",
+                    name="owner",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="ledger_accounts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgerentry",
+                    name="account",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="entries", to="billing.ledgeraccount"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgerentry",
+                    name="booking",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="bookings.booking",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="booking",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="bookings.booking",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="chargeback",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.chargeback",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="payment",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.payment",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="refund",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.refund",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgerentry",
+                    name="transaction",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="billing.ledgertransaction",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payout",
+                    name="provider",
+                    field=models.ForeignKey(
+                        db_column="provider_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payouts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payout",
+                    name="retry_of",
+                    field=models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="retry",
+                        to="billing.payout",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="payout",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.payout",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoice",
+                    name="payout",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="billing.payout",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payoutaccount",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_column="customer_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payout_accounts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payout",
+                    name="account",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payouts", to="billing.payoutaccount"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payouthold",
+                    name="booking",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payout_holds", to="bookings.booking"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payouthold",
+                    name="placed_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payouthold",
+                    name="released_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payoutline",
+                    name="booking",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payout_lines", to="bookings.booking"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payoutline",
+                    name="payout",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="lines", to="billing.payout"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="difference",
+                    name="reconciliation",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="differences",
+                        to="billing.reconciliation",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="savedcard",
+                    name="user",
+                    field=models.ForeignKey(
+                        db_column="customer_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="saved_cards",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="sepafile",
+                    name="created_by",
+                    field=models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="payout",
+                    name="sepa_file",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="payouts",
+                        to="billing.sepafile",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscription",
+                    name="user",
+                    field=models.OneToOneField(
+                        db_column="user_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="subscription",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscriptionpayment",
+                    name="subscription",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="payments", to="billing.subscription"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="ledgertransaction",
+                    name="subscription_payment",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="billing.subscriptionpayment",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="invoice",
+                    name="subscription_payment",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="billing.subscriptionpayment",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="chargeback",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="chargebacks_amount_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="chargeback",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("state__in", ["inquiry", "open", "won", "lost", "closed"])),
+                        name="chargebacks_state_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgeraccount",
+                    constraint=models.UniqueConstraint(
+                        fields=("kind", "owner", "currency"), name="ledger_accounts_once", nulls_distinct=False
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgeraccount",
+                    constraint=models.UniqueConstraint(
+                        fields=("id", "currency"), name="ledger_accounts_id_and_currency"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgeraccount",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "processor",
+                                    "bank",
+                                    "buyer",
+                                    "provider_payable",
+                                    "payouts",
+                                    "refunds",
+                                    "chargebacks",
+                                    "commission",
+                                    "subscriptions",
+                                    "tax",
+                                    "losses",
+                                ],
+                            )
+                        ),
+                        name="ledger_accounts_kind_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgeraccount",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind__in", ("buyer", "provider_payable")), ("owner__isnull", False)),
+                            models.Q(
+                                models.Q(("kind__in", ("buyer", "provider_payable")), _negated=True), ("owner", None)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="ledger_accounts_owner_where_personal",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="ledgerentry",
+                    index=models.Index(fields=["booking", "account"], name="ledger_entries_of_booking"),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgerentry",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount", 0), _negated=True), name="ledger_entries_not_zero"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payoutaccount",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("replaced_at", None)),
+                        fields=("user", "method"),
+                        name="payout_accounts_one_a_method",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payoutaccount",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("method__in", ["connect", "sepa"])), name="payout_accounts_method_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payoutaccount",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("method", "sepa"), _negated=True),
+                            models.Q(models.Q(("iban", ""), _negated=True), models.Q(("holder", ""), _negated=True)),
+                            _connector="OR",
+                        ),
+                        name="payout_accounts_sepa_has_iban",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payoutaccount",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("method", "connect"), _negated=True),
+                            ("stripe_account__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="payout_accounts_connect_has_id",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payouthold",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount", None), ("amount__gt", 0), _connector="OR"),
+                        name="payout_holds_amount_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payoutline",
+                    constraint=models.UniqueConstraint(fields=("payout", "booking"), name="payout_lines_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="savedcard",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("is_default", True), ("removed_at", None)),
+                        fields=("user",),
+                        name="saved_cards_one_default",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="savedcard",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("exp_month__gte", 1), ("exp_month__lte", 12)), name="saved_cards_month"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="payout",
+                    index=models.Index(fields=["provider", "-scheduled_at"], name="payouts_of_provider"),
+                ),
+                migrations.AddIndex(
+                    model_name="payout",
+                    index=models.Index(
+                        condition=models.Q(("status", "scheduled")), fields=["next_attempt_at"], name="payouts_to_send"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payout",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="payouts_amount_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payout",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["scheduled", "sent", "received", "failed"])),
+                        name="payouts_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payout",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status__in", ["sent", "received"]), _negated=True),
+                            ("sent_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="payouts_sent_at_set",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="payout",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "received"), _negated=True),
+                            ("received_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="payouts_received_at_set",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("tier__in", ["free", "individual", "professional", "enterprise"])),
+                        name="subscriptions_tier_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "incomplete",
+                                    "incomplete_expired",
+                                    "trialing",
+                                    "active",
+                                    "past_due",
+                                    "unpaid",
+                                    "canceled",
+                                    "paused",
+                                ],
+                            )
+                        ),
+                        name="subscriptions_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscription",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("monthly_price__gte", 0)), name="subscriptions_price_not_negative"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscriptionpayment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount__gt", 0)), name="subscription_payments_amount_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="subscriptionpayment",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("refunded__gte", 0), ("refunded__lte", models.F("amount"))),
+                        name="subscription_payments_refunded",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="ledgertransaction",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "kind__in",
+                                [
+                                    "payment",
+                                    "earned",
+                                    "refund_owed",
+                                    "refund_made",
+                                    "refund_failed",
+                                    "payout_sent",
+                                    "payout_received",
+                                    "payout_failed",
+                                    "provider_tax",
+                                    "chargeback_taken",
+                                    "chargeback_won",
+                                    "chargeback_lost",
+                                    "subscription",
+                                    "subscription_refund",
+                                    "correction",
+                                ],
+                            )
+                        ),
+                        name="ledger_transactions_kind_known",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="invoice",
+                    index=models.Index(fields=["owner", "-issued_at"], name="invoices_of_owner"),
+                ),
+                migrations.AddIndex(
+                    model_name="invoice",
+                    index=models.Index(condition=models.Q(("pdf", "")), fields=["issued_at"], name="invoices_to_print"),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.UniqueConstraint(
+                        fields=("series", "year", "sequence"), name="invoices_number_once"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("series", "INV")), fields=("payment",), name="invoices_one_a_payment"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "gross",
+                                django.db.models.expressions.CombinedExpression(models.F("net"), "+", models.F("tax")),
+                            )
+                        ),
+                        name="invoices_add_up",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("series__in", ["INV", "CN", "SB", "SC", "SUB"])),
+                        name="invoices_series_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="invoice",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("series", "CN"), _negated=True), ("corrects__isnull", False), _connector="OR"
+                        ),
+                        name="invoices_credit_notes_correct",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from django.db import migrations, models
 
+from common.history.migrating import Together
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -11,33 +13,37 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="payment",
-            name="commission_rate",
-            field=models.DecimalField(
-                decimal_places=4,
-                default=Decimal("0"),
-                help_text="The platform's share of the net amount, as 0.10.",
-                max_digits=5,
-            ),
-        ),
-        migrations.AddField(
-            model_name="subscriptionpayment",
-            name="tax_kind",
-            field=models.CharField(
-                choices=[
-                    ("standard", "VAT"),
-                    ("reverse_charge", "Reverse charge"),
-                    ("outside_eu", "Outside the EU"),
-                    ("none", "No VAT"),
-                ],
-                default="none",
-                max_length=20,
-            ),
-        ),
-        migrations.AddField(
-            model_name="subscriptionpayment",
-            name="tax_rate",
-            field=models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=5),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="payment",
+                    name="commission_rate",
+                    field=models.DecimalField(
+                        decimal_places=4,
+                        default=Decimal("0"),
+                        help_text="The platform's share of the net amount, as 0.10.",
+                        max_digits=5,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscriptionpayment",
+                    name="tax_kind",
+                    field=models.CharField(
+                        choices=[
+                            ("standard", "VAT"),
+                            ("reverse_charge", "Reverse charge"),
+                            ("outside_eu", "Outside the EU"),
+                            ("none", "No VAT"),
+                        ],
+                        default="none",
+                        max_length=20,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="subscriptionpayment",
+                    name="tax_rate",
+                    field=models.DecimalField(decimal_places=4, default=Decimal("0"), max_digits=5),
+                ),
+            ]
         ),
     ]

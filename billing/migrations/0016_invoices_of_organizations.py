@@ -6,6 +6,8 @@ The trigger ``invoices_stay`` holds whole rows against each other: it keeps the 
 import django.db.models.deletion
 from django.db import migrations, models
 
+from common.history.migrating import Together
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -14,24 +16,28 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="invoice",
-            name="organization",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="Whom the buyer bought for, and whose it is then; empty: the buyer's own.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="invoices",
-                to="accounts.organization",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="invoice",
-            index=models.Index(
-                condition=models.Q(("organization__isnull", False)),
-                fields=["organization", "-issued_at"],
-                name="invoices_of_organization",
-            ),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="invoice",
+                    name="organization",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="Whom the buyer bought for, and whose it is then; empty: the buyer's own.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="invoices",
+                        to="accounts.organization",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="invoice",
+                    index=models.Index(
+                        condition=models.Q(("organization__isnull", False)),
+                        fields=["organization", "-issued_at"],
+                        name="invoices_of_organization",
+                    ),
+                ),
+            ]
         ),
     ]

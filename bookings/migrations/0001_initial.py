@@ -11,6 +11,7 @@ from django.db import migrations, models
 
 import common.ids
 import common.ranges
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -23,409 +24,444 @@ class Migration(migrations.Migration):
 
     operations = [
         BtreeGistExtension(),
-        migrations.CreateModel(
-            name="Booking",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        db_column="booking_id",
-                        default=common.ids.uuid7,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("start", models.DateTimeField(db_column="start_timestamp")),
-                ("end", models.DateTimeField(db_column="end_timestamp")),
-                ("blocked_until", models.DateTimeField()),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("pending", "Pending"),
-                            ("active", "Active"),
-                            ("completed", "Completed"),
-                            ("canceled", "Canceled"),
-                            ("disputed", "Disputed"),
-                        ],
-                        db_column="booking_status",
-                        default="pending",
-                        max_length=10,
-                    ),
-                ),
-                ("hold_expires_at", models.DateTimeField()),
-                ("paid_at", models.DateTimeField(blank=True, null=True)),
-                ("started_at", models.DateTimeField(blank=True, null=True)),
-                ("wipe_opened_at", models.DateTimeField(blank=True, null=True)),
-                ("wiped_at", models.DateTimeField(blank=True, null=True)),
-                ("completed_at", models.DateTimeField(blank=True, null=True)),
-                ("canceled_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "cancellation_terms",
-                    models.CharField(
-                        choices=[("flexible", "Flexible"), ("moderate", "Moderate"), ("strict", "Strict")],
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
-                    ),
-                ),
-                ("price_total", models.DecimalField(decimal_places=2, max_digits=12)),
-                ("quote_lines", models.JSONField(help_text="The quote as it was when the window was asked for.")),
-                (
-                    "buyer",
-                    models.ForeignKey(
-                        db_column="buyer_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="bookings",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "listing",
-                    models.ForeignKey(
-                        db_column="listing_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="bookings",
-                        to="machines.listing",
-                    ),
-                ),
-                (
-                    "machine",
-                    models.ForeignKey(
-                        db_column="hardware_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="bookings",
-                        to="machines.machine",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "bookings",
-                "ordering": ["-start"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Access",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "host",
-                    models.CharField(
-                        max_length=253,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[A-Za-z0-9.:\\-]+$", "A host name or an IP address, nothing else."
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "port",
-                    models.PositiveIntegerField(
-                        default=22,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(65535),
-                        ],
-                    ),
-                ),
-                (
-                    "username",
-                    models.CharField(
-                        max_length=32,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^[a-z_][a-z0-9_-]*$", "Small letters, digits, “-” and “_”."
-                            )
-                        ],
-                        verbose_name="account",
-                    ),
-                ),
-                (
-                    "host_key_fingerprint",
-                    models.CharField(
-                        max_length=80,
-                        validators=[
-                            django.core.validators.RegexValidator(
-                                "^SHA256:[A-Za-z0-9+/]{43}$", "As ssh-keygen -l prints it: SHA256: and 43 signs."
-                            )
-                        ],
-                    ),
-                ),
-                (
-                    "note",
-                    models.TextField(
-                        blank=True, help_text="Anything the buyer needs to know to get in.", max_length=2000
-                    ),
-                ),
-                ("ready_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "booking",
-                    models.OneToOneField(
-                        db_column="booking_id",
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="access",
-                        to="bookings.booking",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name_plural": "accesses",
-                "db_table": "booking_accesses",
-            },
-        ),
-        migrations.CreateModel(
-            name="BookingEvent",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("what", models.CharField(help_text="A sentence for the timeline.", max_length=200)),
-                ("detail", models.TextField(blank=True)),
-                ("status_before", models.CharField(blank=True, max_length=10)),
-                ("status_after", models.CharField(blank=True, max_length=10)),
-                (
-                    "actor",
-                    models.ForeignKey(
-                        blank=True,
-                        help_text="Empty: the marketplace itself.",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "booking",
-                    models.ForeignKey(
-                        db_column="booking_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="events",
-                        to="bookings.booking",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "booking_events",
-                "ordering": ["at", "id"],
-            },
-        ),
-        migrations.CreateModel(
-            name="DataWipe",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        db_column="wipe_id", default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("timestamp", models.DateTimeField(default=django.utils.timezone.now, verbose_name="executed at")),
-                (
-                    "method",
-                    models.CharField(
-                        choices=[
-                            ("session_termination", "Sessions closed, processes ended"),
-                            ("ssh_key_removal", "SSH keys removed"),
-                            ("home_directory_purge", "Home and scratch purged"),
-                            ("user_deletion", "Account deleted"),
-                            ("residue_verification", "Verified: nothing of the account is left"),
-                        ],
-                        db_column="wipe_method_executed",
-                        max_length=40,
-                    ),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("success", "Success"), ("partial", "Partial"), ("failed", "Failed")], max_length=10
-                    ),
-                ),
-                (
-                    "evidence",
-                    models.FileField(
-                        blank=True,
-                        db_column="wipe_evidence_uri",
-                        max_length=300,
-                        upload_to="wipes",
-                    ),
-                ),
-                ("evidence_sha256", models.CharField(blank=True, max_length=64)),
-                ("evidence_name", models.CharField(blank=True, max_length=200)),
-                ("note", models.TextField(blank=True, max_length=2000)),
-                ("recorded_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "booking",
-                    models.ForeignKey(
-                        blank=True,
-                        db_column="booking_id",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="wipes",
-                        to="bookings.booking",
-                    ),
-                ),
-                (
-                    "machine",
-                    models.ForeignKey(
-                        db_column="hardware_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="wipes",
-                        to="machines.machine",
-                    ),
-                ),
-                (
-                    "recorded_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "data_wipes",
-                "ordering": ["timestamp", "id"],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="booking",
-            index=models.Index(fields=["buyer", "-start"], name="bookings_of_buyer"),
-        ),
-        migrations.AddIndex(
-            model_name="booking",
-            index=models.Index(fields=["machine", "-start"], name="bookings_of_machine"),
-        ),
-        migrations.AddIndex(
-            model_name="booking",
-            index=models.Index(
-                condition=models.Q(("paid_at", None), ("status", "pending")),
-                fields=["hold_expires_at"],
-                name="bookings_unpaid_holds",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="booking",
-            index=models.Index(condition=models.Q(("status", "pending")), fields=["start"], name="bookings_to_start"),
-        ),
-        migrations.AddIndex(
-            model_name="booking",
-            index=models.Index(
-                condition=models.Q(("status", "active"), ("wipe_opened_at", None)),
-                fields=["end"],
-                name="bookings_to_end",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="booking",
-            index=models.Index(
-                condition=models.Q(("wipe_opened_at__isnull", False), ("wiped_at", None)),
-                fields=["machine"],
-                name="bookings_awaiting_wipe",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
-                condition=models.Q(("status__in", ["pending", "active", "disputed"])),
-                expressions=[
-                    ("machine", "="),
-                    (
-                        common.ranges.TsTzRange(
-                            models.F("start"),
-                            models.F("blocked_until"),
-                            django.contrib.postgres.fields.ranges.RangeBoundary(),
+        Together(
+            [
+                migrations.CreateModel(
+                    name="Booking",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                db_column="booking_id",
+                                default=common.ids.uuid7,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
                         ),
-                        "&&",
+                        ("start", models.DateTimeField(db_column="start_timestamp")),
+                        ("end", models.DateTimeField(db_column="end_timestamp")),
+                        ("blocked_until", models.DateTimeField()),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("pending", "Pending"),
+                                    ("active", "Active"),
+                                    ("completed", "Completed"),
+                                    ("canceled", "Canceled"),
+                                    ("disputed", "Disputed"),
+                                ],
+                                db_column="booking_status",
+                                default="pending",
+                                max_length=10,
+                            ),
+                        ),
+                        ("hold_expires_at", models.DateTimeField()),
+                        ("paid_at", models.DateTimeField(blank=True, null=True)),
+                        ("started_at", models.DateTimeField(blank=True, null=True)),
+                        ("wipe_opened_at", models.DateTimeField(blank=True, null=True)),
+                        ("wiped_at", models.DateTimeField(blank=True, null=True)),
+                        ("completed_at", models.DateTimeField(blank=True, null=True)),
+                        ("canceled_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "cancellation_terms",
+                            models.CharField(
+                                choices=[("flexible", "Flexible"), ("moderate", "Moderate"), ("strict", "Strict")],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        ("price_total", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "quote_lines",
+                            models.JSONField(help_text="The quote as it was when the window was asked for."),
+                        ),
+                        (
+                            "buyer",
+                            models.ForeignKey(
+                                db_column="buyer_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="bookings",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "listing",
+                            models.ForeignKey(
+                                db_column="listing_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="bookings",
+                                to="machines.listing",
+                            ),
+                        ),
+                        (
+                            "machine",
+                            models.ForeignKey(
+                                db_column="hardware_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="bookings",
+                                to="machines.machine",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "bookings",
+                        "ordering": ["-start"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Access",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "host",
+                            models.CharField(
+                                max_length=253,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[A-Za-z0-9.:\\-]+$", "A host name or an IP address, nothing else."
+                                    )
+                                ],
+                            ),
+                        ),
+                        (
+                            "port",
+                            models.PositiveIntegerField(
+                                default=22,
+                                validators=[
+                                    django.core.validators.MinValueValidator(1),
+                                    django.core.validators.MaxValueValidator(65535),
+                                ],
+                            ),
+                        ),
+                        (
+                            "username",
+                            models.CharField(
+                                max_length=32,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^[a-z_][a-z0-9_-]*$", "Small letters, digits, “-” and “_”."
+                                    )
+                                ],
+                                verbose_name="account",
+                            ),
+                        ),
+                        (
+                            "host_key_fingerprint",
+                            models.CharField(
+                                max_length=80,
+                                validators=[
+                                    django.core.validators.RegexValidator(
+                                        "^SHA256:[A-Za-z0-9+/]{43}$",
+                                        "As ssh-keygen -l prints it: SHA256: and 43 signs.",
+                                    )
+                                ],
+                            ),
+                        ),
+                        (
+                            "note",
+                            models.TextField(
+                                blank=True, help_text="Anything the buyer needs to know to get in.", max_length=2000
+                            ),
+                        ),
+                        ("ready_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "booking",
+                            models.OneToOneField(
+                                db_column="booking_id",
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="access",
+                                to="bookings.booking",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "verbose_name_plural": "accesses",
+                        "db_table": "booking_accesses",
+                    },
+                ),
+                migrations.CreateModel(
+                    name="BookingEvent",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("what", models.CharField(help_text="A sentence for the timeline.", max_length=200)),
+                        ("detail", models.TextField(blank=True)),
+                        ("status_before", models.CharField(blank=True, max_length=10)),
+                        ("status_after", models.CharField(blank=True, max_length=10)),
+                        (
+                            "actor",
+                            models.ForeignKey(
+                                blank=True,
+                                help_text="Empty: the marketplace itself.",
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "booking",
+                            models.ForeignKey(
+                                db_column="booking_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="events",
+                                to="bookings.booking",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "booking_events",
+                        "ordering": ["at", "id"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="DataWipe",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                db_column="wipe_id",
+                                default=common.ids.uuid7,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        (
+                            "timestamp",
+                            models.DateTimeField(default=django.utils.timezone.now, verbose_name="executed at"),
+                        ),
+                        (
+                            "method",
+                            models.CharField(
+                                choices=[
+                                    ("session_termination", "Sessions closed, processes ended"),
+                                    ("ssh_key_removal", "SSH keys removed"),
+                                    ("home_directory_purge", "Home and scratch purged"),
+                                    ("user_deletion", "Account deleted"),
+                                    ("residue_verification", "Verified: nothing of the account is left"),
+                                ],
+                                db_column="wipe_method_executed",
+                                max_length=40,
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[("success", "Success"), ("partial", "Partial"), ("failed", "Failed")],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "evidence",
+                            models.FileField(
+                                blank=True,
+                                db_column="wipe_evidence_uri",
+                                max_length=300,
+                                upload_to="wipes",
+                            ),
+                        ),
+                        ("evidence_sha256", models.CharField(blank=True, max_length=64)),
+                        ("evidence_name", models.CharField(blank=True, max_length=200)),
+                        ("note", models.TextField(blank=True, max_length=2000)),
+                        ("recorded_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "booking",
+                            models.ForeignKey(
+                                blank=True,
+                                db_column="booking_id",
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="wipes",
+                                to="bookings.booking",
+                            ),
+                        ),
+                        (
+                            "machine",
+                            models.ForeignKey(
+                                db_column="hardware_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="wipes",
+                                to="machines.machine",
+                            ),
+                        ),
+                        (
+                            "recorded_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "data_wipes",
+                        "ordering": ["timestamp", "id"],
+                    },
+                ),
+                migrations.AddIndex(
+                    model_name="booking",
+                    index=models.Index(fields=["buyer", "-start"], name="bookings_of_buyer"),
+                ),
+                migrations.AddIndex(
+                    model_name="booking",
+                    index=models.Index(fields=["machine", "-start"], name="bookings_of_machine"),
+                ),
+                migrations.AddIndex(
+                    model_name="booking",
+                    index=models.Index(
+                        condition=models.Q(("paid_at", None), ("status", "pending")),
+                        fields=["hold_expires_at"],
+                        name="bookings_unpaid_holds",
                     ),
-                ],
-                name="bookings_one_at_a_time",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("end__gt", models.F("start"))), name="bookings_end_after_start"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("blocked_until__gte", models.F("end"))), name="bookings_blocked_past_end"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price_total__gte", 0)), name="bookings_price_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["pending", "active", "completed", "canceled", "disputed"])),
-                name="bookings_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status__in", ["pending", "canceled"]), ("paid_at__isnull", False), _connector="OR"
                 ),
-                name="bookings_unpaid_never_start",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "completed"), _negated=True), ("completed_at__isnull", False), _connector="OR"
+                migrations.AddIndex(
+                    model_name="booking",
+                    index=models.Index(
+                        condition=models.Q(("status", "pending")), fields=["start"], name="bookings_to_start"
+                    ),
                 ),
-                name="bookings_completed_at_set",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "canceled"), _negated=True), ("canceled_at__isnull", False), _connector="OR"
+                migrations.AddIndex(
+                    model_name="booking",
+                    index=models.Index(
+                        condition=models.Q(("status", "active"), ("wipe_opened_at", None)),
+                        fields=["end"],
+                        name="bookings_to_end",
+                    ),
                 ),
-                name="bookings_canceled_at_set",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="bookingevent",
-            index=models.Index(fields=["booking", "at"], name="booking_events_of_booking"),
-        ),
-        migrations.AddIndex(
-            model_name="datawipe",
-            index=models.Index(fields=["machine", "-timestamp"], name="data_wipes_of_machine"),
-        ),
-        migrations.AddConstraint(
-            model_name="datawipe",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["success", "partial", "failed"])), name="data_wipes_status_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="datawipe",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "method__in",
-                        [
-                            "session_termination",
-                            "ssh_key_removal",
-                            "home_directory_purge",
-                            "user_deletion",
-                            "residue_verification",
+                migrations.AddIndex(
+                    model_name="booking",
+                    index=models.Index(
+                        condition=models.Q(("wipe_opened_at__isnull", False), ("wiped_at", None)),
+                        fields=["machine"],
+                        name="bookings_awaiting_wipe",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                        condition=models.Q(("status__in", ["pending", "active", "disputed"])),
+                        expressions=[
+                            ("machine", "="),
+                            (
+                                common.ranges.TsTzRange(
+                                    models.F("start"),
+                                    models.F("blocked_until"),
+                                    django.contrib.postgres.fields.ranges.RangeBoundary(),
+                                ),
+                                "&&",
+                            ),
                         ],
-                    )
+                        name="bookings_one_at_a_time",
+                    ),
                 ),
-                name="data_wipes_method_known",
-            ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("end__gt", models.F("start"))), name="bookings_end_after_start"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("blocked_until__gte", models.F("end"))), name="bookings_blocked_past_end"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("price_total__gte", 0)), name="bookings_price_not_negative"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["pending", "active", "completed", "canceled", "disputed"])),
+                        name="bookings_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("status__in", ["pending", "canceled"]), ("paid_at__isnull", False), _connector="OR"
+                        ),
+                        name="bookings_unpaid_never_start",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "completed"), _negated=True),
+                            ("completed_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="bookings_completed_at_set",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "canceled"), _negated=True),
+                            ("canceled_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="bookings_canceled_at_set",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="bookingevent",
+                    index=models.Index(fields=["booking", "at"], name="booking_events_of_booking"),
+                ),
+                migrations.AddIndex(
+                    model_name="datawipe",
+                    index=models.Index(fields=["machine", "-timestamp"], name="data_wipes_of_machine"),
+                ),
+                migrations.AddConstraint(
+                    model_name="datawipe",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["success", "partial", "failed"])),
+                        name="data_wipes_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="datawipe",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "method__in",
+                                [
+                                    "session_termination",
+                                    "ssh_key_removal",
+                                    "home_directory_purge",
+                                    "user_deletion",
+                                    "residue_verification",
+                                ],
+                            )
+                        ),
+                        name="data_wipes_method_known",
+                    ),
+                ),
+            ]
         ),
     ]

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -16,193 +17,216 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="ErasureCertificate",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("document", models.TextField(help_text="Canonical JSON, the very text signed.")),
-                ("sha256", models.CharField(max_length=64)),
-                ("signature", models.TextField(help_text="SSHSIG, namespace rsm-certificate, by the platform's key.")),
-                ("platform_key", models.CharField(max_length=200)),
-                ("issued_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("is_simulated", models.BooleanField(default=False)),
-            ],
-            options={
-                "db_table": "erasure_certificates",
-                "ordering": ["-issued_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="WipeEvidence",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "document",
-                    models.FileField(
-                        help_text="Canonical JSON, the very bytes signed.", max_length=300, upload_to="wipes"
+        Together(
+            [
+                migrations.CreateModel(
+                    name="ErasureCertificate",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("document", models.TextField(help_text="Canonical JSON, the very text signed.")),
+                        ("sha256", models.CharField(max_length=64)),
+                        (
+                            "signature",
+                            models.TextField(help_text="SSHSIG, namespace rsm-certificate, by the platform's key."),
+                        ),
+                        ("platform_key", models.CharField(max_length=200)),
+                        ("issued_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("is_simulated", models.BooleanField(default=False)),
+                    ],
+                    options={
+                        "db_table": "erasure_certificates",
+                        "ordering": ["-issued_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="WipeEvidence",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "document",
+                            models.FileField(
+                                help_text="Canonical JSON, the very bytes signed.", max_length=300, upload_to="wipes"
+                            ),
+                        ),
+                        ("sha256", models.CharField(max_length=64)),
+                        ("signature", models.TextField(help_text="SSHSIG, namespace rsm-erasure, by the agent's key.")),
+                        ("logs", models.FileField(max_length=300, upload_to="wipes")),
+                        ("logs_sha256", models.CharField(max_length=64)),
+                        ("started_at", models.DateTimeField()),
+                        ("finished_at", models.DateTimeField()),
+                        ("is_complete", models.BooleanField(help_text="Every step is a success.")),
+                        ("is_simulated", models.BooleanField(default=False)),
+                        ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                    ],
+                    options={
+                        "verbose_name_plural": "wipe evidence",
+                        "db_table": "wipe_evidence",
+                        "ordering": ["received_at", "id"],
+                    },
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="access_kind",
+                    field=models.CharField(
+                        choices=[
+                            ("manual", "By the provider, by hand"),
+                            ("agent", "By the agent: an account on the machine"),
+                            ("container", "By the agent: a container with the GPUs"),
+                        ],
+                        default="manual",
+                        help_text="Who handed the machine over, set at the start: the same erases it, whatever its setting is by then.",
+                        max_length=20,
                     ),
                 ),
-                ("sha256", models.CharField(max_length=64)),
-                ("signature", models.TextField(help_text="SSHSIG, namespace rsm-erasure, by the agent's key.")),
-                ("logs", models.FileField(max_length=300, upload_to="wipes")),
-                ("logs_sha256", models.CharField(max_length=64)),
-                ("started_at", models.DateTimeField()),
-                ("finished_at", models.DateTimeField()),
-                ("is_complete", models.BooleanField(help_text="Every step is a success.")),
-                ("is_simulated", models.BooleanField(default=False)),
-                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-            options={
-                "verbose_name_plural": "wipe evidence",
-                "db_table": "wipe_evidence",
-                "ordering": ["received_at", "id"],
-            },
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="access_kind",
-            field=models.CharField(
-                choices=[
-                    ("manual", "By the provider, by hand"),
-                    ("agent", "By the agent: an account on the machine"),
-                    ("container", "By the agent: a container with the GPUs"),
-                ],
-                default="manual",
-                help_text="Who handed the machine over, set at the start: the same erases it, whatever its setting is by then.",
-                max_length=20,
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="booked_end",
-            field=models.DateTimeField(
-                blank=True, help_text="The end as it was booked, where a late hand-over has moved it.", null=True
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="down_minutes",
-            field=models.PositiveIntegerField(
-                blank=True, help_text="Minutes of silence in it, counted when it ended.", null=True
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="late_minutes",
-            field=models.PositiveIntegerField(default=0, help_text="Begun minutes that access came after the start."),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="mismatch",
-            field=models.JSONField(
-                blank=True, default=list, help_text="What differed from it at hand-over: [{what, before, after}]."
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="passport",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="The version of the hardware that was booked.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="bookings",
-                to="machines.hardwarepassport",
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="settled_at",
-            field=models.DateTimeField(blank=True, help_text="When lost time was given back.", null=True),
-        ),
-        migrations.AlterField(
-            model_name="datawipe",
-            name="recorded_by",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="Who recorded it by hand. Empty: the agent did, and signed it.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("access_kind__in", ["manual", "agent", "container"])),
-                name="bookings_access_kind_known",
-            ),
-        ),
-        migrations.AddField(
-            model_name="erasurecertificate",
-            name="booking",
-            field=models.OneToOneField(
-                db_column="booking_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="certificate",
-                to="bookings.booking",
-            ),
-        ),
-        migrations.AddField(
-            model_name="wipeevidence",
-            name="agent",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="evidence", to="machines.agent"
-            ),
-        ),
-        migrations.AddField(
-            model_name="wipeevidence",
-            name="booking",
-            field=models.ForeignKey(
-                db_column="booking_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="evidence",
-                to="bookings.booking",
-            ),
-        ),
-        migrations.AddField(
-            model_name="wipeevidence",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="evidence",
-                to="machines.machine",
-            ),
-        ),
-        migrations.AddField(
-            model_name="wipeevidence",
-            name="work",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="evidence", to="machines.work"
-            ),
-        ),
-        migrations.AddField(
-            model_name="erasurecertificate",
-            name="evidence",
-            field=models.ManyToManyField(related_name="certificates", to="bookings.wipeevidence"),
-        ),
-        migrations.AddField(
-            model_name="datawipe",
-            name="signed",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="wipes",
-                to="bookings.wipeevidence",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="datawipe",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("recorded_by__isnull", False), ("signed", None)),
-                    models.Q(("recorded_by", None), ("signed__isnull", False)),
-                    _connector="OR",
+                migrations.AddField(
+                    model_name="booking",
+                    name="booked_end",
+                    field=models.DateTimeField(
+                        blank=True,
+                        help_text="The end as it was booked, where a late hand-over has moved it.",
+                        null=True,
+                    ),
                 ),
-                name="data_wipes_by_person_or_agent",
-            ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="down_minutes",
+                    field=models.PositiveIntegerField(
+                        blank=True, help_text="Minutes of silence in it, counted when it ended.", null=True
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="late_minutes",
+                    field=models.PositiveIntegerField(
+                        default=0, help_text="Begun minutes that access came after the start."
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="mismatch",
+                    field=models.JSONField(
+                        blank=True,
+                        default=list,
+                        help_text="What differed from it at hand-over: [{what, before, after}].",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="passport",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="The version of the hardware that was booked.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bookings",
+                        to="machines.hardwarepassport",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="settled_at",
+                    field=models.DateTimeField(blank=True, help_text="When lost time was given back.", null=True),
+                ),
+                migrations.AlterField(
+                    model_name="datawipe",
+                    name="recorded_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="Who recorded it by hand. Empty: the agent did, and signed it.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("access_kind__in", ["manual", "agent", "container"])),
+                        name="bookings_access_kind_known",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="erasurecertificate",
+                    name="booking",
+                    field=models.OneToOneField(
+                        db_column="booking_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="certificate",
+                        to="bookings.booking",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="wipeevidence",
+                    name="agent",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="evidence", to="machines.agent"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="wipeevidence",
+                    name="booking",
+                    field=models.ForeignKey(
+                        db_column="booking_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evidence",
+                        to="bookings.booking",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="wipeevidence",
+                    name="machine",
+                    field=models.ForeignKey(
+                        db_column="hardware_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="evidence",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="wipeevidence",
+                    name="work",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="evidence", to="machines.work"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="erasurecertificate",
+                    name="evidence",
+                    field=models.ManyToManyField(related_name="certificates", to="bookings.wipeevidence"),
+                ),
+                migrations.AddField(
+                    model_name="datawipe",
+                    name="signed",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="wipes",
+                        to="bookings.wipeevidence",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="datawipe",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("recorded_by__isnull", False), ("signed", None)),
+                            models.Q(("recorded_by", None), ("signed__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="data_wipes_by_person_or_agent",
+                    ),
+                ),
+            ]
         ),
     ]

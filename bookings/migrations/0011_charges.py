@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -18,197 +19,222 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="Charge",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("number", models.PositiveSmallIntegerField(help_text="1 for what is paid first.")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("booking", "Booking"), ("stage", "Stage"), ("extension", "Extension")], max_length=10
+        Together(
+            [
+                migrations.CreateModel(
+                    name="Charge",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("number", models.PositiveSmallIntegerField(help_text="1 for what is paid first.")),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("booking", "Booking"), ("stage", "Stage"), ("extension", "Extension")],
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[("open", "To be paid"), ("paid", "Paid"), ("dropped", "Not needed any more")],
+                                default="open",
+                                max_length=10,
+                            ),
+                        ),
+                        ("covers_from", models.DateTimeField()),
+                        ("covers_until", models.DateTimeField()),
+                        ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        ("quote_lines", models.JSONField(blank=True, default=list)),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("due_at", models.DateTimeField(help_text="From when on it is charged.")),
+                        (
+                            "expires_at",
+                            models.DateTimeField(
+                                blank=True, help_text="Of an extension: until when it is held.", null=True
+                            ),
+                        ),
+                        ("paid_at", models.DateTimeField(blank=True, null=True)),
+                        ("dropped_at", models.DateTimeField(blank=True, null=True)),
+                        ("dropped_because", models.CharField(blank=True, max_length=200)),
+                    ],
+                    options={
+                        "db_table": "charges",
+                        "ordering": ["booking", "number"],
+                    },
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="cost_centre",
+                    field=models.CharField(blank=True, max_length=60),
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="ended_early_at",
+                    field=models.DateTimeField(
+                        blank=True, help_text="When its buyer asked to end it early.", null=True
                     ),
                 ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("open", "To be paid"), ("paid", "Paid"), ("dropped", "Not needed any more")],
-                        default="open",
-                        max_length=10,
+                migrations.AddField(
+                    model_name="booking",
+                    name="paid_minutes",
+                    field=models.PositiveIntegerField(
+                        blank=True,
+                        help_text="The minutes that the price is for, where the buyer has ended it early.",
+                        null=True,
                     ),
                 ),
-                ("covers_from", models.DateTimeField()),
-                ("covers_until", models.DateTimeField()),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                migrations.AddField(
+                    model_name="booking",
+                    name="purchase_order",
+                    field=models.CharField(blank=True, max_length=60),
+                ),
+                migrations.AddField(
+                    model_name="booking",
+                    name="tax_kind",
+                    field=models.CharField(
+                        choices=[
+                            ("standard", "VAT"),
+                            ("reverse_charge", "Reverse charge"),
+                            ("outside_eu", "Outside the EU"),
+                            ("none", "No VAT"),
+                        ],
+                        default="none",
+                        max_length=20,
                     ),
                 ),
-                ("quote_lines", models.JSONField(blank=True, default=list)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("due_at", models.DateTimeField(help_text="From when on it is charged.")),
-                (
-                    "expires_at",
-                    models.DateTimeField(blank=True, help_text="Of an extension: until when it is held.", null=True),
+                migrations.AddField(
+                    model_name="booking",
+                    name="tax_rate",
+                    field=models.DecimalField(
+                        decimal_places=4,
+                        default=Decimal("0"),
+                        help_text="The share of the net price, as 0.19.",
+                        max_digits=5,
+                    ),
                 ),
-                ("paid_at", models.DateTimeField(blank=True, null=True)),
-                ("dropped_at", models.DateTimeField(blank=True, null=True)),
-                ("dropped_because", models.CharField(blank=True, max_length=200)),
-            ],
-            options={
-                "db_table": "charges",
-                "ordering": ["booking", "number"],
-            },
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="cost_centre",
-            field=models.CharField(blank=True, max_length=60),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="ended_early_at",
-            field=models.DateTimeField(blank=True, help_text="When its buyer asked to end it early.", null=True),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="paid_minutes",
-            field=models.PositiveIntegerField(
-                blank=True,
-                help_text="The minutes that the price is for, where the buyer has ended it early.",
-                null=True,
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="purchase_order",
-            field=models.CharField(blank=True, max_length=60),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="tax_kind",
-            field=models.CharField(
-                choices=[
-                    ("standard", "VAT"),
-                    ("reverse_charge", "Reverse charge"),
-                    ("outside_eu", "Outside the EU"),
-                    ("none", "No VAT"),
-                ],
-                default="none",
-                max_length=20,
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="tax_rate",
-            field=models.DecimalField(
-                decimal_places=4, default=Decimal("0"), help_text="The share of the net price, as 0.19.", max_digits=5
-            ),
-        ),
-        migrations.AlterField(
-            model_name="booking",
-            name="price_total",
-            field=models.DecimalField(
-                decimal_places=2, help_text="What is paid and what later stages will cost, tax included.", max_digits=12
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("tax_kind__in", ["standard", "reverse_charge", "outside_eu", "none"])),
-                name="bookings_tax_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="booking",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("tax_rate__gte", 0), ("tax_rate__lt", 1)), name="bookings_tax_rate_is_a_share"
-            ),
-        ),
-        migrations.AddField(
-            model_name="charge",
-            name="booking",
-            field=models.ForeignKey(
-                db_column="booking_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="charges",
-                to="bookings.booking",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="charge",
-            index=models.Index(
-                condition=models.Q(("kind", "stage"), ("status", "open")), fields=["due_at"], name="charges_stages_due"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="charge",
-            index=models.Index(
-                condition=models.Q(("kind", "extension"), ("status", "open")),
-                fields=["expires_at"],
-                name="charges_extensions_due",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.UniqueConstraint(fields=("booking", "number"), name="charges_number_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "extension"), ("status", "open")),
-                fields=("booking",),
-                name="charges_one_open_extension",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "booking")), fields=("booking",), name="charges_one_first"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("amount__gte", 0)), name="charges_amount_not_negative"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("covers_until__gt", models.F("covers_from"))), name="charges_cover_some_time"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["booking", "stage", "extension"])), name="charges_kind_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["open", "paid", "dropped"])), name="charges_status_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "paid"), _negated=True), ("paid_at__isnull", False), _connector="OR"
+                migrations.AlterField(
+                    model_name="booking",
+                    name="price_total",
+                    field=models.DecimalField(
+                        decimal_places=2,
+                        help_text="What is paid and what later stages will cost, tax included.",
+                        max_digits=12,
+                    ),
                 ),
-                name="charges_paid_at_set",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="charge",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "extension"), _negated=True), ("expires_at__isnull", False), _connector="OR"
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("tax_kind__in", ["standard", "reverse_charge", "outside_eu", "none"])),
+                        name="bookings_tax_kind_known",
+                    ),
                 ),
-                name="charges_extensions_expire",
-            ),
+                migrations.AddConstraint(
+                    model_name="booking",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("tax_rate__gte", 0), ("tax_rate__lt", 1)),
+                        name="bookings_tax_rate_is_a_share",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="charge",
+                    name="booking",
+                    field=models.ForeignKey(
+                        db_column="booking_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="charges",
+                        to="bookings.booking",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="charge",
+                    index=models.Index(
+                        condition=models.Q(("kind", "stage"), ("status", "open")),
+                        fields=["due_at"],
+                        name="charges_stages_due",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="charge",
+                    index=models.Index(
+                        condition=models.Q(("kind", "extension"), ("status", "open")),
+                        fields=["expires_at"],
+                        name="charges_extensions_due",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.UniqueConstraint(fields=("booking", "number"), name="charges_number_once"),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("kind", "extension"), ("status", "open")),
+                        fields=("booking",),
+                        name="charges_one_open_extension",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("kind", "booking")), fields=("booking",), name="charges_one_first"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount__gte", 0)), name="charges_amount_not_negative"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("covers_until__gt", models.F("covers_from"))),
+                        name="charges_cover_some_time",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["booking", "stage", "extension"])), name="charges_kind_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["open", "paid", "dropped"])), name="charges_status_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("status", "paid"), _negated=True), ("paid_at__isnull", False), _connector="OR"
+                        ),
+                        name="charges_paid_at_set",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="charge",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("kind", "extension"), _negated=True),
+                            ("expires_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="charges_extensions_expire",
+                    ),
+                ),
+            ]
         ),
     ]

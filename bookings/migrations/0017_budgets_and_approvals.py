@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import common.ids
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -18,230 +19,273 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="booking",
-            name="given_back",
-            field=models.DecimalField(
-                decimal_places=2,
-                default=Decimal("0"),
-                help_text="What of the price went back, for whatever reason.",
-                max_digits=12,
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="organization",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="Whom the buyer booked for; empty: for themselves.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="bookings",
-                to="accounts.organization",
-            ),
-        ),
-        migrations.AddField(
-            model_name="booking",
-            name="project",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="bookings",
-                to="accounts.project",
-            ),
-        ),
-        migrations.CreateModel(
-            name="Budget",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+        Together(
+            [
+                migrations.AddField(
+                    model_name="booking",
+                    name="given_back",
+                    field=models.DecimalField(
+                        decimal_places=2,
+                        default=Decimal("0"),
+                        help_text="What of the price went back, for whatever reason.",
+                        max_digits=12,
                     ),
                 ),
-                (
-                    "period",
-                    models.CharField(
-                        choices=[
-                            ("month", "a month"),
-                            ("quarter", "a quarter"),
-                            ("year", "a year"),
-                            ("once", "once, until it is used up"),
-                        ],
-                        default="month",
-                        max_length=10,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("ended_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-                    ),
-                ),
-                (
-                    "member",
-                    models.ForeignKey(
+                migrations.AddField(
+                    model_name="booking",
+                    name="organization",
+                    field=models.ForeignKey(
                         blank=True,
+                        help_text="Whom the buyer booked for; empty: for themselves.",
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
-                        related_name="budgets",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT, related_name="budgets", to="accounts.organization"
-                    ),
-                ),
-                (
-                    "project",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="budgets",
-                        to="accounts.project",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "budgets",
-                "ordering": ["created_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="BudgetWarning",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "since",
-                    models.DateTimeField(help_text="When the period began; of a budget for once, when it was made."),
-                ),
-                ("step", models.PositiveSmallIntegerField(help_text="Percent.")),
-                ("at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "budget",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="warnings", to="bookings.budget"
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "budget_warnings",
-                "ordering": ["-at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Approval",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "reason",
-                    models.CharField(help_text="Why the booking is needed, in the member's words.", max_length=1000),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("waiting", "Waiting for approval"),
-                            ("approved", "Approved"),
-                            ("declined", "Declined"),
-                            ("expired", "Not decided in time"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        default="waiting",
-                        max_length=10,
-                    ),
-                ),
-                ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("expires_at", models.DateTimeField()),
-                ("decided_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "answer",
-                    models.CharField(blank=True, help_text="What the administrator said to it.", max_length=1000),
-                ),
-                (
-                    "booking",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="approval", to="bookings.booking"
-                    ),
-                ),
-                (
-                    "decided_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="approvals",
+                        related_name="bookings",
                         to="accounts.organization",
                     ),
                 ),
-            ],
-            options={
-                "db_table": "approvals",
-                "ordering": ["-asked_at"],
-                "indexes": [
-                    models.Index(
-                        condition=models.Q(("status", "waiting")), fields=["expires_at"], name="approvals_to_lapse"
-                    )
-                ],
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("status__in", ["waiting", "approved", "declined", "expired", "withdrawn"])),
-                        name="approvals_status_known",
+                migrations.AddField(
+                    model_name="booking",
+                    name="project",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="bookings",
+                        to="accounts.project",
                     ),
-                    models.CheckConstraint(
-                        condition=models.Q(
-                            models.Q(("status__in", ["approved", "declined"]), _negated=True),
-                            models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
-                            _connector="OR",
+                ),
+                migrations.CreateModel(
+                    name="Budget",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
                         ),
-                        name="approvals_decided_by_someone",
+                        ("amount", models.DecimalField(decimal_places=2, max_digits=12)),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")], max_length=3
+                            ),
+                        ),
+                        (
+                            "period",
+                            models.CharField(
+                                choices=[
+                                    ("month", "a month"),
+                                    ("quarter", "a quarter"),
+                                    ("year", "a year"),
+                                    ("once", "once, until it is used up"),
+                                ],
+                                default="month",
+                                max_length=10,
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("ended_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "created_by",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "member",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="budgets",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "organization",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="budgets",
+                                to="accounts.organization",
+                            ),
+                        ),
+                        (
+                            "project",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="budgets",
+                                to="accounts.project",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "budgets",
+                        "ordering": ["created_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="BudgetWarning",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "since",
+                            models.DateTimeField(
+                                help_text="When the period began; of a budget for once, when it was made."
+                            ),
+                        ),
+                        ("step", models.PositiveSmallIntegerField(help_text="Percent.")),
+                        ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "budget",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="warnings",
+                                to="bookings.budget",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "budget_warnings",
+                        "ordering": ["-at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Approval",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "reason",
+                            models.CharField(
+                                help_text="Why the booking is needed, in the member's words.", max_length=1000
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("waiting", "Waiting for approval"),
+                                    ("approved", "Approved"),
+                                    ("declined", "Declined"),
+                                    ("expired", "Not decided in time"),
+                                    ("withdrawn", "Withdrawn"),
+                                ],
+                                default="waiting",
+                                max_length=10,
+                            ),
+                        ),
+                        ("asked_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("expires_at", models.DateTimeField()),
+                        ("decided_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "answer",
+                            models.CharField(
+                                blank=True, help_text="What the administrator said to it.", max_length=1000
+                            ),
+                        ),
+                        (
+                            "booking",
+                            models.OneToOneField(
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="approval",
+                                to="bookings.booking",
+                            ),
+                        ),
+                        (
+                            "decided_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "organization",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="approvals",
+                                to="accounts.organization",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "approvals",
+                        "ordering": ["-asked_at"],
+                        "indexes": [
+                            models.Index(
+                                condition=models.Q(("status", "waiting")),
+                                fields=["expires_at"],
+                                name="approvals_to_lapse",
+                            )
+                        ],
+                        "constraints": [
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    ("status__in", ["waiting", "approved", "declined", "expired", "withdrawn"])
+                                ),
+                                name="approvals_status_known",
+                            ),
+                            models.CheckConstraint(
+                                condition=models.Q(
+                                    models.Q(("status__in", ["approved", "declined"]), _negated=True),
+                                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
+                                    _connector="OR",
+                                ),
+                                name="approvals_decided_by_someone",
+                            ),
+                        ],
+                    },
+                ),
+                migrations.AddConstraint(
+                    model_name="budget",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("organization", "project", "member", "currency"),
+                        name="budgets_one_of_each_a_currency",
+                        nulls_distinct=False,
                     ),
-                ],
-            },
-        ),
-        migrations.AddConstraint(
-            model_name="budget",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)),
-                fields=("organization", "project", "member", "currency"),
-                name="budgets_one_of_each_a_currency",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="budget",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("project", None), ("member", None), _connector="OR"), name="budgets_of_one_thing"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="budget",
-            constraint=models.CheckConstraint(condition=models.Q(("amount__gte", 0)), name="budgets_not_negative"),
-        ),
-        migrations.AddConstraint(
-            model_name="budget",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("period__in", ["month", "quarter", "year", "once"])), name="budgets_period_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="budgetwarning",
-            constraint=models.UniqueConstraint(fields=("budget", "since", "step"), name="budget_warnings_once_a_step"),
+                ),
+                migrations.AddConstraint(
+                    model_name="budget",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("project", None), ("member", None), _connector="OR"),
+                        name="budgets_of_one_thing",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="budget",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("amount__gte", 0)), name="budgets_not_negative"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="budget",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("period__in", ["month", "quarter", "year", "once"])),
+                        name="budgets_period_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="budgetwarning",
+                    constraint=models.UniqueConstraint(
+                        fields=("budget", "since", "step"), name="budget_warnings_once_a_step"
+                    ),
+                ),
+            ]
         ),
     ]

@@ -12,6 +12,7 @@ from django.db import migrations, models
 
 import common.ids
 import machines.models.machine
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -22,616 +23,670 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="GPUModel",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("slug", models.SlugField(max_length=60, unique=True)),
-                ("name", models.CharField(max_length=80, unique=True)),
-                ("manufacturer", models.CharField(max_length=40)),
-                ("architecture", models.CharField(blank=True, max_length=60)),
-                ("memory_gb", models.PositiveIntegerField(verbose_name="memory, GB")),
-                (
-                    "cuda_cores",
-                    models.PositiveIntegerField(blank=True, null=True, verbose_name="CUDA cores or stream processors"),
+        Together(
+            [
+                migrations.CreateModel(
+                    name="GPUModel",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("slug", models.SlugField(max_length=60, unique=True)),
+                        ("name", models.CharField(max_length=80, unique=True)),
+                        ("manufacturer", models.CharField(max_length=40)),
+                        ("architecture", models.CharField(blank=True, max_length=60)),
+                        ("memory_gb", models.PositiveIntegerField(verbose_name="memory, GB")),
+                        (
+                            "cuda_cores",
+                            models.PositiveIntegerField(
+                                blank=True, null=True, verbose_name="CUDA cores or stream processors"
+                            ),
+                        ),
+                        (
+                            "base_power_consumption",
+                            models.DecimalField(
+                                blank=True, decimal_places=1, max_digits=7, null=True, verbose_name="board power, W"
+                            ),
+                        ),
+                        (
+                            "fp32_tflops",
+                            models.FloatField(blank=True, null=True, verbose_name="fp32 vector peak, TFLOPS"),
+                        ),
+                        (
+                            "fp16_tflops",
+                            models.FloatField(
+                                blank=True,
+                                null=True,
+                                verbose_name="fp16 dense peak (tensor cores where present), TFLOPS",
+                            ),
+                        ),
+                        (
+                            "memory_bandwidth_gb_s",
+                            models.FloatField(blank=True, null=True, verbose_name="memory bandwidth, GB/s"),
+                        ),
+                        ("specifications", models.JSONField(blank=True, default=dict)),
+                        (
+                            "aliases",
+                            models.JSONField(
+                                blank=True, default=list, help_text="Names as other platforms write them."
+                            ),
+                        ),
+                        (
+                            "market_price_estimate",
+                            models.DecimalField(
+                                blank=True,
+                                decimal_places=4,
+                                max_digits=10,
+                                null=True,
+                                verbose_name="market price estimate, USD per GPU-hour",
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("updated_at", models.DateTimeField(auto_now=True)),
+                    ],
+                    options={
+                        "verbose_name": "GPU model",
+                        "db_table": "gpu_models",
+                        "ordering": ["name"],
+                    },
                 ),
-                (
-                    "base_power_consumption",
-                    models.DecimalField(
-                        blank=True, decimal_places=1, max_digits=7, null=True, verbose_name="board power, W"
-                    ),
+                migrations.CreateModel(
+                    name="Benchmark",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                db_column="benchmark_id",
+                                default=common.ids.uuid7,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        (
+                            "gpu_throughput_fp16",
+                            models.FloatField(blank=True, null=True, verbose_name="fp16, TFLOPS, all GPUs"),
+                        ),
+                        (
+                            "gpu_throughput_fp32",
+                            models.FloatField(blank=True, null=True, verbose_name="fp32, TFLOPS, all GPUs"),
+                        ),
+                        (
+                            "cpu_score",
+                            models.FloatField(blank=True, null=True, verbose_name="CPU, sysbench events/s, all cores"),
+                        ),
+                        ("disk_read_mb_s", models.FloatField(blank=True, null=True, verbose_name="disk read, MB/s")),
+                        ("disk_write_mb_s", models.FloatField(blank=True, null=True, verbose_name="disk write, MB/s")),
+                        (
+                            "network_bandwidth_gbps",
+                            models.FloatField(blank=True, null=True, verbose_name="network, Gbit/s"),
+                        ),
+                        ("collected_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[
+                                    ("pending", "Not yet verified"),
+                                    ("approved", "Verified"),
+                                    ("rejected", "Rejected"),
+                                ],
+                                db_column="admin_verification_status",
+                                default="pending",
+                                max_length=10,
+                                verbose_name="verification",
+                            ),
+                        ),
+                        (
+                            "source",
+                            models.CharField(
+                                blank=True, help_text="What measured it, with its version.", max_length=120
+                            ),
+                        ),
+                        ("decided_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "reason",
+                            models.TextField(
+                                blank=True, help_text="Why it was approved or rejected. Shown to the provider."
+                            ),
+                        ),
+                        (
+                            "decided_by",
+                            models.ForeignKey(
+                                blank=True,
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="+",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "benchmarks",
+                        "ordering": ["-collected_at"],
+                    },
                 ),
-                ("fp32_tflops", models.FloatField(blank=True, null=True, verbose_name="fp32 vector peak, TFLOPS")),
-                (
-                    "fp16_tflops",
-                    models.FloatField(
-                        blank=True, null=True, verbose_name="fp16 dense peak (tensor cores where present), TFLOPS"
-                    ),
+                migrations.CreateModel(
+                    name="Machine",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                db_column="hardware_id",
+                                default=common.ids.uuid7,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        ("name", models.CharField(help_text="Your own name for it. Buyers see it too.", max_length=80)),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[("single", "Single server"), ("cluster", "Cluster of nodes")],
+                                default="single",
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "gpu_model",
+                            models.CharField(
+                                blank=True, help_text="Empty for a CPU server.", max_length=80, verbose_name="GPU model"
+                            ),
+                        ),
+                        ("gpu_count", models.PositiveIntegerField(default=0, verbose_name="GPUs")),
+                        (
+                            "gpu_memory_gb",
+                            models.PositiveIntegerField(default=0, verbose_name="memory of each GPU, GB"),
+                        ),
+                        ("cpu_model", models.CharField(max_length=120, verbose_name="CPU model")),
+                        (
+                            "cpu_cores",
+                            models.PositiveIntegerField(
+                                validators=[django.core.validators.MinValueValidator(1)], verbose_name="CPU cores"
+                            ),
+                        ),
+                        (
+                            "ram_gb",
+                            models.PositiveIntegerField(
+                                validators=[django.core.validators.MinValueValidator(1)], verbose_name="RAM, GB"
+                            ),
+                        ),
+                        ("disk_type", models.CharField(default="NVMe", max_length=20)),
+                        (
+                            "disk_size_gb",
+                            models.PositiveIntegerField(
+                                validators=[django.core.validators.MinValueValidator(1)], verbose_name="disk, GB"
+                            ),
+                        ),
+                        ("network_bandwidth", models.CharField(help_text="As in “10 Gbps”.", max_length=40)),
+                        (
+                            "network_mbps",
+                            models.PositiveIntegerField(blank=True, null=True, verbose_name="download, Mbit/s"),
+                        ),
+                        ("os", models.CharField(max_length=80, verbose_name="operating system")),
+                        ("country", django_countries.fields.CountryField(blank=True, max_length=2)),
+                        ("region", models.CharField(blank=True, max_length=80)),
+                        (
+                            "access_kind",
+                            models.CharField(
+                                choices=[("manual", "By the provider, by hand")], default="manual", max_length=20
+                            ),
+                        ),
+                        (
+                            "provider_agent_status",
+                            models.CharField(
+                                choices=[("online", "Online"), ("offline", "Offline")],
+                                default="offline",
+                                editable=False,
+                                max_length=10,
+                            ),
+                        ),
+                        ("health_indicators", models.JSONField(blank=True, default=dict, editable=False)),
+                        (
+                            "reliability",
+                            models.FloatField(
+                                blank=True,
+                                editable=False,
+                                help_text="0 to 1.",
+                                null=True,
+                                verbose_name="share of the last 30 days online",
+                            ),
+                        ),
+                        (
+                            "turnaround",
+                            models.DurationField(
+                                default=machines.models.machine.default_turnaround,
+                                help_text="Time after each booking in which the machine is wiped.",
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("updated_at", models.DateTimeField(auto_now=True)),
+                        (
+                            "gpu",
+                            models.ForeignKey(
+                                blank=True,
+                                db_column="gpu_model_id",
+                                null=True,
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="machines",
+                                to="machines.gpumodel",
+                                verbose_name="GPU model's data sheet",
+                            ),
+                        ),
+                        (
+                            "provider",
+                            models.ForeignKey(
+                                db_column="customer_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="machines",
+                                to=settings.AUTH_USER_MODEL,
+                            ),
+                        ),
+                        (
+                            "verified_benchmark",
+                            models.ForeignKey(
+                                blank=True,
+                                editable=False,
+                                help_text="The newest approved one; kept by the services that approve and reject.",
+                                null=True,
+                                on_delete=django.db.models.deletion.SET_NULL,
+                                related_name="+",
+                                to="machines.benchmark",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "machines",
+                        "ordering": ["name"],
+                    },
                 ),
-                (
-                    "memory_bandwidth_gb_s",
-                    models.FloatField(blank=True, null=True, verbose_name="memory bandwidth, GB/s"),
+                migrations.CreateModel(
+                    name="Listing",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                db_column="listing_id",
+                                default=common.ids.uuid7,
+                                editable=False,
+                                primary_key=True,
+                                serialize=False,
+                            ),
+                        ),
+                        (
+                            "price_hour",
+                            models.DecimalField(
+                                decimal_places=2,
+                                max_digits=12,
+                                validators=[django.core.validators.MinValueValidator(Decimal("0.01"))],
+                                verbose_name="an hour",
+                            ),
+                        ),
+                        (
+                            "price_day",
+                            models.DecimalField(
+                                blank=True,
+                                decimal_places=2,
+                                help_text="Empty: days are counted in hours.",
+                                max_digits=12,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(Decimal("0.01"))],
+                                verbose_name="a day",
+                            ),
+                        ),
+                        (
+                            "price_week",
+                            models.DecimalField(
+                                blank=True,
+                                decimal_places=2,
+                                help_text="Empty: weeks are counted in days and hours.",
+                                max_digits=12,
+                                null=True,
+                                validators=[django.core.validators.MinValueValidator(Decimal("0.01"))],
+                                verbose_name="a week",
+                            ),
+                        ),
+                        (
+                            "currency",
+                            models.CharField(
+                                choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")],
+                                default="EUR",
+                                max_length=3,
+                            ),
+                        ),
+                        (
+                            "min_hours",
+                            models.PositiveIntegerField(
+                                default=1,
+                                validators=[django.core.validators.MinValueValidator(1)],
+                                verbose_name="shortest booking, hours",
+                            ),
+                        ),
+                        (
+                            "max_hours",
+                            models.PositiveIntegerField(
+                                default=672,
+                                validators=[
+                                    django.core.validators.MinValueValidator(1),
+                                    django.core.validators.MaxValueValidator(2160),
+                                ],
+                                verbose_name="longest booking, hours",
+                            ),
+                        ),
+                        (
+                            "max_ahead_days",
+                            models.PositiveIntegerField(
+                                default=90,
+                                validators=[
+                                    django.core.validators.MinValueValidator(1),
+                                    django.core.validators.MaxValueValidator(365),
+                                ],
+                                verbose_name="how far ahead, days",
+                            ),
+                        ),
+                        (
+                            "cancellation_terms",
+                            models.CharField(
+                                choices=[("flexible", "Flexible"), ("moderate", "Moderate"), ("strict", "Strict")],
+                                default="moderate",
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "description",
+                            models.TextField(
+                                blank=True, help_text="What a buyer should know. Plain text.", max_length=4000
+                            ),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[("active", "Active"), ("paused", "Paused"), ("archived", "Archived")],
+                                default="paused",
+                                max_length=10,
+                            ),
+                        ),
+                        ("created_at", models.DateTimeField(auto_now_add=True)),
+                        ("updated_at", models.DateTimeField(auto_now=True)),
+                        (
+                            "machine",
+                            models.ForeignKey(
+                                db_column="hardware_id",
+                                on_delete=django.db.models.deletion.PROTECT,
+                                related_name="listings",
+                                to="machines.machine",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "listings",
+                        "ordering": ["-created_at"],
+                    },
                 ),
-                ("specifications", models.JSONField(blank=True, default=dict)),
-                (
-                    "aliases",
-                    models.JSONField(blank=True, default=list, help_text="Names as other platforms write them."),
-                ),
-                (
-                    "market_price_estimate",
-                    models.DecimalField(
-                        blank=True,
-                        decimal_places=4,
-                        max_digits=10,
-                        null=True,
-                        verbose_name="market price estimate, USD per GPU-hour",
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-            ],
-            options={
-                "verbose_name": "GPU model",
-                "db_table": "gpu_models",
-                "ordering": ["name"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Benchmark",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        db_column="benchmark_id",
-                        default=common.ids.uuid7,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                (
-                    "gpu_throughput_fp16",
-                    models.FloatField(blank=True, null=True, verbose_name="fp16, TFLOPS, all GPUs"),
-                ),
-                (
-                    "gpu_throughput_fp32",
-                    models.FloatField(blank=True, null=True, verbose_name="fp32, TFLOPS, all GPUs"),
-                ),
-                (
-                    "cpu_score",
-                    models.FloatField(blank=True, null=True, verbose_name="CPU, sysbench events/s, all cores"),
-                ),
-                ("disk_read_mb_s", models.FloatField(blank=True, null=True, verbose_name="disk read, MB/s")),
-                ("disk_write_mb_s", models.FloatField(blank=True, null=True, verbose_name="disk write, MB/s")),
-                ("network_bandwidth_gbps", models.FloatField(blank=True, null=True, verbose_name="network, Gbit/s")),
-                ("collected_at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("pending", "Not yet verified"), ("approved", "Verified"), ("rejected", "Rejected")],
-                        db_column="admin_verification_status",
-                        default="pending",
-                        max_length=10,
-                        verbose_name="verification",
-                    ),
-                ),
-                (
-                    "source",
-                    models.CharField(blank=True, help_text="What measured it, with its version.", max_length=120),
-                ),
-                ("decided_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "reason",
-                    models.TextField(blank=True, help_text="Why it was approved or rejected. Shown to the provider."),
-                ),
-                (
-                    "decided_by",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "benchmarks",
-                "ordering": ["-collected_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Machine",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        db_column="hardware_id",
-                        default=common.ids.uuid7,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                ("name", models.CharField(help_text="Your own name for it. Buyers see it too.", max_length=80)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("single", "Single server"), ("cluster", "Cluster of nodes")],
-                        default="single",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "gpu_model",
-                    models.CharField(
-                        blank=True, help_text="Empty for a CPU server.", max_length=80, verbose_name="GPU model"
-                    ),
-                ),
-                ("gpu_count", models.PositiveIntegerField(default=0, verbose_name="GPUs")),
-                ("gpu_memory_gb", models.PositiveIntegerField(default=0, verbose_name="memory of each GPU, GB")),
-                ("cpu_model", models.CharField(max_length=120, verbose_name="CPU model")),
-                (
-                    "cpu_cores",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="CPU cores"
-                    ),
-                ),
-                (
-                    "ram_gb",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="RAM, GB"
-                    ),
-                ),
-                ("disk_type", models.CharField(default="NVMe", max_length=20)),
-                (
-                    "disk_size_gb",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="disk, GB"
-                    ),
-                ),
-                ("network_bandwidth", models.CharField(help_text="As in “10 Gbps”.", max_length=40)),
-                ("network_mbps", models.PositiveIntegerField(blank=True, null=True, verbose_name="download, Mbit/s")),
-                ("os", models.CharField(max_length=80, verbose_name="operating system")),
-                ("country", django_countries.fields.CountryField(blank=True, max_length=2)),
-                ("region", models.CharField(blank=True, max_length=80)),
-                (
-                    "access_kind",
-                    models.CharField(choices=[("manual", "By the provider, by hand")], default="manual", max_length=20),
-                ),
-                (
-                    "provider_agent_status",
-                    models.CharField(
-                        choices=[("online", "Online"), ("offline", "Offline")],
-                        default="offline",
-                        editable=False,
-                        max_length=10,
-                    ),
-                ),
-                ("health_indicators", models.JSONField(blank=True, default=dict, editable=False)),
-                (
-                    "reliability",
-                    models.FloatField(
-                        blank=True,
-                        editable=False,
-                        help_text="0 to 1.",
-                        null=True,
-                        verbose_name="share of the last 30 days online",
-                    ),
-                ),
-                (
-                    "turnaround",
-                    models.DurationField(
-                        default=machines.models.machine.default_turnaround,
-                        help_text="Time after each booking in which the machine is wiped.",
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "gpu",
-                    models.ForeignKey(
-                        blank=True,
-                        db_column="gpu_model_id",
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="machines",
-                        to="machines.gpumodel",
-                        verbose_name="GPU model's data sheet",
-                    ),
-                ),
-                (
-                    "provider",
-                    models.ForeignKey(
-                        db_column="customer_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="machines",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "verified_benchmark",
-                    models.ForeignKey(
-                        blank=True,
-                        editable=False,
-                        help_text="The newest approved one; kept by the services that approve and reject.",
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="machines.benchmark",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "machines",
-                "ordering": ["name"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Listing",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        db_column="listing_id",
-                        default=common.ids.uuid7,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                (
-                    "price_hour",
-                    models.DecimalField(
-                        decimal_places=2,
-                        max_digits=12,
-                        validators=[django.core.validators.MinValueValidator(Decimal("0.01"))],
-                        verbose_name="an hour",
-                    ),
-                ),
-                (
-                    "price_day",
-                    models.DecimalField(
-                        blank=True,
-                        decimal_places=2,
-                        help_text="Empty: days are counted in hours.",
-                        max_digits=12,
-                        null=True,
-                        validators=[django.core.validators.MinValueValidator(Decimal("0.01"))],
-                        verbose_name="a day",
-                    ),
-                ),
-                (
-                    "price_week",
-                    models.DecimalField(
-                        blank=True,
-                        decimal_places=2,
-                        help_text="Empty: weeks are counted in days and hours.",
-                        max_digits=12,
-                        null=True,
-                        validators=[django.core.validators.MinValueValidator(Decimal("0.01"))],
-                        verbose_name="a week",
-                    ),
-                ),
-                (
-                    "currency",
-                    models.CharField(
-                        choices=[("EUR", "EUR"), ("USD", "USD"), ("GBP", "GBP"), ("JPY", "JPY")],
-                        default="EUR",
-                        max_length=3,
-                    ),
-                ),
-                (
-                    "min_hours",
-                    models.PositiveIntegerField(
-                        default=1,
-                        validators=[django.core.validators.MinValueValidator(1)],
-                        verbose_name="shortest booking, hours",
-                    ),
-                ),
-                (
-                    "max_hours",
-                    models.PositiveIntegerField(
-                        default=672,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(2160),
-                        ],
-                        verbose_name="longest booking, hours",
-                    ),
-                ),
-                (
-                    "max_ahead_days",
-                    models.PositiveIntegerField(
-                        default=90,
-                        validators=[
-                            django.core.validators.MinValueValidator(1),
-                            django.core.validators.MaxValueValidator(365),
-                        ],
-                        verbose_name="how far ahead, days",
-                    ),
-                ),
-                (
-                    "cancellation_terms",
-                    models.CharField(
-                        choices=[("flexible", "Flexible"), ("moderate", "Moderate"), ("strict", "Strict")],
-                        default="moderate",
-                        max_length=10,
-                    ),
-                ),
-                (
-                    "description",
-                    models.TextField(blank=True, help_text="What a buyer should know. Plain text.", max_length=4000),
-                ),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("active", "Active"), ("paused", "Paused"), ("archived", "Archived")],
-                        default="paused",
-                        max_length=10,
-                    ),
-                ),
-                ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("updated_at", models.DateTimeField(auto_now=True)),
-                (
-                    "machine",
-                    models.ForeignKey(
-                        db_column="hardware_id",
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="listings",
-                        to="machines.machine",
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "listings",
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="benchmarks",
-                to="machines.machine",
-            ),
-        ),
-        migrations.CreateModel(
-            name="Node",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("name", models.CharField(max_length=80)),
-                ("gpu_count", models.PositiveIntegerField(default=0, verbose_name="GPUs")),
-                (
-                    "cpu_cores",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="CPU cores"
-                    ),
-                ),
-                (
-                    "ram_gb",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="RAM, GB"
-                    ),
-                ),
-                (
-                    "disk_size_gb",
-                    models.PositiveIntegerField(
-                        validators=[django.core.validators.MinValueValidator(1)], verbose_name="disk, GB"
-                    ),
-                ),
-                (
-                    "machine",
-                    models.ForeignKey(
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="machine",
+                    field=models.ForeignKey(
                         db_column="hardware_id",
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="nodes",
+                        related_name="benchmarks",
                         to="machines.machine",
                     ),
                 ),
-            ],
-            options={
-                "db_table": "nodes",
-                "ordering": ["name"],
-            },
-        ),
-        migrations.AddIndex(
-            model_name="machine",
-            index=models.Index(fields=["provider", "name"], name="machines_of_provider"),
-        ),
-        migrations.AddIndex(
-            model_name="machine",
-            index=models.Index(fields=["gpu", "gpu_count"], name="machines_by_gpu"),
-        ),
-        migrations.AddIndex(
-            model_name="machine",
-            index=models.Index(fields=["country"], name="machines_by_country"),
-        ),
-        migrations.AddIndex(
-            model_name="machine",
-            index=models.Index(
-                models.OrderBy(models.F("reliability"), descending=True, nulls_last=True),
-                name="machines_by_reliability",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="machine",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["single", "cluster"])), name="machines_kind_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="machine",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("provider_agent_status__in", ["online", "offline"])),
-                name="machines_agent_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="machine",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("reliability__isnull", True),
-                    models.Q(("reliability__gte", 0), ("reliability__lte", 1)),
-                    _connector="OR",
+                migrations.CreateModel(
+                    name="Node",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("name", models.CharField(max_length=80)),
+                        ("gpu_count", models.PositiveIntegerField(default=0, verbose_name="GPUs")),
+                        (
+                            "cpu_cores",
+                            models.PositiveIntegerField(
+                                validators=[django.core.validators.MinValueValidator(1)], verbose_name="CPU cores"
+                            ),
+                        ),
+                        (
+                            "ram_gb",
+                            models.PositiveIntegerField(
+                                validators=[django.core.validators.MinValueValidator(1)], verbose_name="RAM, GB"
+                            ),
+                        ),
+                        (
+                            "disk_size_gb",
+                            models.PositiveIntegerField(
+                                validators=[django.core.validators.MinValueValidator(1)], verbose_name="disk, GB"
+                            ),
+                        ),
+                        (
+                            "machine",
+                            models.ForeignKey(
+                                db_column="hardware_id",
+                                on_delete=django.db.models.deletion.CASCADE,
+                                related_name="nodes",
+                                to="machines.machine",
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "nodes",
+                        "ordering": ["name"],
+                    },
                 ),
-                name="machines_reliability_is_a_share",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="machine",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("turnaround__gte", datetime.timedelta(0))), name="machines_turnaround_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="machine",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("gpu_count", 0), ("gpu_memory_gb__gt", 0), _connector="OR"),
-                name="machines_gpus_have_memory",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="listing",
-            index=models.Index(fields=["machine", "status"], name="listings_of_machine"),
-        ),
-        migrations.AddIndex(
-            model_name="listing",
-            index=models.Index(
-                condition=models.Q(("status", "active")), fields=["-created_at"], name="listings_active_newest"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="listing",
-            index=models.Index(
-                condition=models.Q(("status", "active")),
-                fields=["currency", "price_hour"],
-                name="listings_active_price",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.UniqueConstraint(fields=("id", "machine"), name="listings_id_and_machine"),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["active", "paused", "archived"])), name="listings_status_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("currency__in", ["EUR", "USD", "GBP", "JPY"])), name="listings_currency_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("cancellation_terms__in", ["flexible", "moderate", "strict"])),
-                name="listings_terms_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price_hour__gt", 0)), name="listings_price_hour_positive"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price_day__isnull", True), ("price_day__gt", 0), _connector="OR"),
-                name="listings_price_day_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("price_week__isnull", True), ("price_week__gt", 0), _connector="OR"),
-                name="listings_price_week_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("min_hours__gte", 1), ("max_hours__gte", models.F("min_hours"))),
-                name="listings_limits_in_order",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="benchmark",
-            index=models.Index(fields=["machine", "-collected_at"], name="benchmarks_of_machine"),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["pending", "approved", "rejected"])), name="benchmarks_status_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status", "pending"),
-                    models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
-                    _connector="OR",
+                migrations.AddIndex(
+                    model_name="machine",
+                    index=models.Index(fields=["provider", "name"], name="machines_of_provider"),
                 ),
-                name="benchmarks_decided_by_someone",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("gpu_throughput_fp16__isnull", True), ("gpu_throughput_fp16__gte", 0), _connector="OR"
+                migrations.AddIndex(
+                    model_name="machine",
+                    index=models.Index(fields=["gpu", "gpu_count"], name="machines_by_gpu"),
                 ),
-                name="benchmarks_gpu_throughput_fp16_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("gpu_throughput_fp32__isnull", True), ("gpu_throughput_fp32__gte", 0), _connector="OR"
+                migrations.AddIndex(
+                    model_name="machine",
+                    index=models.Index(fields=["country"], name="machines_by_country"),
                 ),
-                name="benchmarks_gpu_throughput_fp32_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("cpu_score__isnull", True), ("cpu_score__gte", 0), _connector="OR"),
-                name="benchmarks_cpu_score_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("disk_read_mb_s__isnull", True), ("disk_read_mb_s__gte", 0), _connector="OR"),
-                name="benchmarks_disk_read_mb_s_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("disk_write_mb_s__isnull", True), ("disk_write_mb_s__gte", 0), _connector="OR"),
-                name="benchmarks_disk_write_mb_s_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("network_bandwidth_gbps__isnull", True), ("network_bandwidth_gbps__gte", 0), _connector="OR"
+                migrations.AddIndex(
+                    model_name="machine",
+                    index=models.Index(
+                        models.OrderBy(models.F("reliability"), descending=True, nulls_last=True),
+                        name="machines_by_reliability",
+                    ),
                 ),
-                name="benchmarks_network_bandwidth_gbps_positive",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="node",
-            constraint=models.UniqueConstraint(fields=("machine", "name"), name="nodes_name_once_a_machine"),
+                migrations.AddConstraint(
+                    model_name="machine",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["single", "cluster"])), name="machines_kind_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="machine",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("provider_agent_status__in", ["online", "offline"])),
+                        name="machines_agent_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="machine",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("reliability__isnull", True),
+                            models.Q(("reliability__gte", 0), ("reliability__lte", 1)),
+                            _connector="OR",
+                        ),
+                        name="machines_reliability_is_a_share",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="machine",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("turnaround__gte", datetime.timedelta(0))),
+                        name="machines_turnaround_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="machine",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("gpu_count", 0), ("gpu_memory_gb__gt", 0), _connector="OR"),
+                        name="machines_gpus_have_memory",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="listing",
+                    index=models.Index(fields=["machine", "status"], name="listings_of_machine"),
+                ),
+                migrations.AddIndex(
+                    model_name="listing",
+                    index=models.Index(
+                        condition=models.Q(("status", "active")), fields=["-created_at"], name="listings_active_newest"
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="listing",
+                    index=models.Index(
+                        condition=models.Q(("status", "active")),
+                        fields=["currency", "price_hour"],
+                        name="listings_active_price",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.UniqueConstraint(fields=("id", "machine"), name="listings_id_and_machine"),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["active", "paused", "archived"])),
+                        name="listings_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("currency__in", ["EUR", "USD", "GBP", "JPY"])),
+                        name="listings_currency_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("cancellation_terms__in", ["flexible", "moderate", "strict"])),
+                        name="listings_terms_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("price_hour__gt", 0)), name="listings_price_hour_positive"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("price_day__isnull", True), ("price_day__gt", 0), _connector="OR"),
+                        name="listings_price_day_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("price_week__isnull", True), ("price_week__gt", 0), _connector="OR"),
+                        name="listings_price_week_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("min_hours__gte", 1), ("max_hours__gte", models.F("min_hours"))),
+                        name="listings_limits_in_order",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="benchmark",
+                    index=models.Index(fields=["machine", "-collected_at"], name="benchmarks_of_machine"),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["pending", "approved", "rejected"])),
+                        name="benchmarks_status_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("status", "pending"),
+                            models.Q(("decided_at__isnull", False), ("decided_by__isnull", False)),
+                            _connector="OR",
+                        ),
+                        name="benchmarks_decided_by_someone",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("gpu_throughput_fp16__isnull", True), ("gpu_throughput_fp16__gte", 0), _connector="OR"
+                        ),
+                        name="benchmarks_gpu_throughput_fp16_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("gpu_throughput_fp32__isnull", True), ("gpu_throughput_fp32__gte", 0), _connector="OR"
+                        ),
+                        name="benchmarks_gpu_throughput_fp32_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("cpu_score__isnull", True), ("cpu_score__gte", 0), _connector="OR"),
+                        name="benchmarks_cpu_score_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("disk_read_mb_s__isnull", True), ("disk_read_mb_s__gte", 0), _connector="OR"
+                        ),
+                        name="benchmarks_disk_read_mb_s_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("disk_write_mb_s__isnull", True), ("disk_write_mb_s__gte", 0), _connector="OR"
+                        ),
+                        name="benchmarks_disk_write_mb_s_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("network_bandwidth_gbps__isnull", True),
+                            ("network_bandwidth_gbps__gte", 0),
+                            _connector="OR",
+                        ),
+                        name="benchmarks_network_bandwidth_gbps_positive",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="node",
+                    constraint=models.UniqueConstraint(fields=("machine", "name"), name="nodes_name_once_a_machine"),
+                ),
+            ]
         ),
     ]

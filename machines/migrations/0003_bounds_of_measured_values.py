@@ -2,6 +2,8 @@ import datetime
 
 from django.db import migrations, models
 
+from common.history.migrating import Together
+
 VALUES = (
     "gpu_throughput_fp16",
     "gpu_throughput_fp32",
@@ -26,19 +28,23 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddConstraint(
-            model_name="benchmark",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("collected_at__gte", datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))),
-                name="benchmarks_collected_in_our_time",
-            ),
-        ),
-        *[
-            operation
-            for name in VALUES
-            for operation in (
-                migrations.RemoveConstraint(model_name="benchmark", name=f"benchmarks_{name}_positive"),
-                migrations.AddConstraint(model_name="benchmark", constraint=_bounds(name)),
-            )
-        ],
+        Together(
+            [
+                migrations.AddConstraint(
+                    model_name="benchmark",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("collected_at__gte", datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC))),
+                        name="benchmarks_collected_in_our_time",
+                    ),
+                ),
+                *[
+                    operation
+                    for name in VALUES
+                    for operation in (
+                        migrations.RemoveConstraint(model_name="benchmark", name=f"benchmarks_{name}_positive"),
+                        migrations.AddConstraint(model_name="benchmark", constraint=_bounds(name)),
+                    )
+                ],
+            ]
+        )
     ]

@@ -5,6 +5,8 @@ from django.db import migrations, models
 from django.db.models import Q
 from django.db.models.functions import Floor
 
+from common.history.migrating import Together
+
 #: The most in EUR, USD and GBP, and in JPY.
 RATES = {
     "price_hour": (Decimal(100_000), Decimal(1_000_000)),
@@ -52,20 +54,24 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        *[
-            migrations.AlterField(model_name="listing", name=name, field=_field(name, most_yen))
-            for name, (_, most_yen) in RATES.items()
-        ],
-        *[
-            migrations.AddConstraint(model_name="listing", constraint=_bounds(name, *most))
-            for name, most in RATES.items()
-        ],
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=~Q(("currency", "JPY"))
-                | _is_whole("price_hour") & _is_whole("price_day") & _is_whole("price_week"),
-                name="listings_yen_are_whole",
-            ),
-        ),
+        Together(
+            [
+                *[
+                    migrations.AlterField(model_name="listing", name=name, field=_field(name, most_yen))
+                    for name, (_, most_yen) in RATES.items()
+                ],
+                *[
+                    migrations.AddConstraint(model_name="listing", constraint=_bounds(name, *most))
+                    for name, most in RATES.items()
+                ],
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=~Q(("currency", "JPY"))
+                        | _is_whole("price_hour") & _is_whole("price_day") & _is_whole("price_week"),
+                        name="listings_yen_are_whole",
+                    ),
+                ),
+            ]
+        )
     ]

@@ -11,6 +11,7 @@ from django.db import migrations, models
 import common.ids
 import common.ranges
 import machines.models.health
+from common.history.migrating import Together
 
 
 class Migration(migrations.Migration):
@@ -22,779 +23,884 @@ class Migration(migrations.Migration):
     operations = [
         # Not Django's operation: undoing this migration leaves the extension to the bookings that need it too.
         migrations.RunSQL("CREATE EXTENSION IF NOT EXISTS btree_gist", migrations.RunSQL.noop),
-        migrations.CreateModel(
-            name="HealthSample",
-            fields=[
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "agent", "at", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("at", models.DateTimeField()),
-                ("cpu_percent", machines.models.health.RealField(null=True)),
-                ("gpu_percent", machines.models.health.RealField(null=True)),
-                ("memory_percent", machines.models.health.RealField(null=True)),
-                ("gpu_memory_percent", machines.models.health.RealField(null=True)),
-                ("temperature_c", machines.models.health.RealField(null=True)),
-                ("disk_percent", machines.models.health.RealField(null=True)),
-                ("network_rx_mbps", machines.models.health.RealField(null=True)),
-                ("network_tx_mbps", machines.models.health.RealField(null=True)),
-            ],
-            options={
-                "db_table": "health_samples",
-                "managed": False,
-            },
-        ),
-        migrations.CreateModel(
-            name="Agent",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("public_key", models.CharField(max_length=200)),
-                ("fingerprint", models.CharField(max_length=80)),
-                ("token_hash", models.CharField(max_length=64, unique=True)),
-                ("next_token_hash", models.CharField(blank=True, max_length=64, null=True, unique=True)),
-                ("token_made_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("sequence", models.BigIntegerField(default=0)),
-                ("version", models.CharField(blank=True, max_length=40)),
-                ("hostname", models.CharField(blank=True, max_length=253)),
-                ("address", models.GenericIPAddressField(blank=True, null=True, verbose_name="address it calls from")),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[("online", "Online"), ("offline", "Offline")], default="offline", max_length=10
-                    ),
-                ),
-                ("last_heartbeat_at", models.DateTimeField(blank=True, null=True)),
-                ("boot_id", models.CharField(blank=True, max_length=64)),
-                ("health", models.JSONField(blank=True, default=dict)),
-                ("inventory", models.JSONField(blank=True, default=dict)),
-                ("inventory_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "self_test",
-                    models.JSONField(blank=True, default=list, help_text="The checks, as the protocol writes them."),
-                ),
-                ("self_test_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "is_simulated",
-                    models.BooleanField(default=False, help_text="Made up by demo_fleet: no machine is behind it."),
-                ),
-                ("enrolled_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("revoked_at", models.DateTimeField(blank=True, null=True)),
-                ("revoked_because", models.CharField(blank=True, max_length=200)),
-            ],
-            options={
-                "db_table": "agents",
-                "ordering": ["-enrolled_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Challenge",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("reason", models.CharField(blank=True, max_length=300)),
-            ],
-            options={
-                "db_table": "benchmark_challenges",
-                "ordering": ["-made_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="EnrollmentCode",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("code_hash", models.CharField(max_length=64, unique=True)),
-                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("expires_at", models.DateTimeField()),
-                ("used_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "enrollment_codes",
-                "ordering": ["-made_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="HardwarePassport",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("version", models.PositiveIntegerField()),
-                ("facts", models.JSONField()),
-                ("sha256", models.CharField(max_length=64)),
-                ("changes", models.JSONField(blank=True, default=list)),
-                ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("is_simulated", models.BooleanField(default=False)),
-            ],
-            options={
-                "db_table": "hardware_passports",
-                "ordering": ["-version"],
-            },
-        ),
-        migrations.CreateModel(
-            name="ListedPeriod",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("began_at", models.DateTimeField()),
-                ("ended_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "listed_periods",
-                "ordering": ["began_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="MaintenanceWindow",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("power", "Power"),
-                            ("internet", "Internet"),
-                            ("disk", "Disk"),
-                            ("gpu", "GPU"),
-                            ("software", "Software"),
-                            ("other", "Other"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("start", models.DateTimeField()),
-                ("end", models.DateTimeField()),
-                ("note", models.CharField(blank=True, help_text="What buyers should know.", max_length=300)),
-                ("announced_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("canceled_at", models.DateTimeField(blank=True, null=True)),
-            ],
-            options={
-                "db_table": "maintenance_windows",
-                "ordering": ["start"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Outage",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("began_at", models.DateTimeField(help_text="The last heartbeat before it.")),
-                ("ended_at", models.DateTimeField(blank=True, help_text="The first heartbeat after it.", null=True)),
-            ],
-            options={
-                "db_table": "outages",
-                "ordering": ["-began_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="PlatformOutage",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("began_at", models.DateTimeField()),
-                ("ended_at", models.DateTimeField()),
-            ],
-            options={
-                "db_table": "platform_outages",
-                "ordering": ["-began_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Refusal",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("at", models.DateTimeField(default=django.utils.timezone.now)),
-                (
-                    "code",
-                    models.CharField(
-                        choices=[
-                            ("bad_signature", "The signature is not by the machine's key"),
-                            ("bad_time", "Signed too long ago, or in the future"),
-                            ("bad_sequence", "Replayed, or out of order"),
-                            ("bad_nonce", "Answers something that was not asked"),
-                            ("not_yours", "Speaks for another machine"),
-                            ("revoked", "The agent is revoked"),
-                            ("bad_code", "The enrollment code is wrong, used or expired"),
-                            ("unauthorized", "No such token"),
-                            ("malformed", "Not as the protocol says"),
-                            ("implausible", "Says what cannot be"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("detail", models.CharField(blank=True, max_length=500)),
-                ("path", models.CharField(blank=True, max_length=200)),
-                ("address", models.GenericIPAddressField(blank=True, null=True)),
-                ("excerpt", models.CharField(blank=True, help_text="How the message began.", max_length=500)),
-            ],
-            options={
-                "db_table": "agent_refusals",
-                "ordering": ["-at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="ReliabilityDebit",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "reason",
-                    models.CharField(
-                        choices=[
-                            ("cancellation", "The provider canceled a booking"),
-                            ("dispute", "A dispute was lost"),
-                        ],
-                        max_length=20,
-                    ),
-                ),
-                ("at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("minutes", models.PositiveIntegerField()),
-                (
-                    "key",
-                    models.CharField(
-                        help_text="What it is for: nothing is charged twice.", max_length=120, unique=True
-                    ),
-                ),
-            ],
-            options={
-                "db_table": "reliability_debits",
-                "ordering": ["-at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Report",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                ("kind", models.CharField(max_length=20)),
-                ("sequence", models.BigIntegerField()),
-                ("sent_at", models.DateTimeField()),
-                ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("message", models.TextField(help_text="The very text that is signed.")),
-                ("signature", models.TextField(help_text="SSHSIG, namespace rsm-report, by the agent's key.")),
-            ],
-            options={
-                "db_table": "agent_reports",
-                "ordering": ["-received_at"],
-            },
-        ),
-        migrations.CreateModel(
-            name="Work",
-            fields=[
-                ("id", models.UUIDField(default=common.ids.uuid7, editable=False, primary_key=True, serialize=False)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("provision", "Let the buyer in"),
-                            ("revoke", "Lock the buyer out"),
-                            ("wipe", "Erase"),
-                            ("benchmark", "Measure"),
-                            ("inventory", "Look at the hardware"),
-                        ],
-                        max_length=12,
-                    ),
-                ),
-                ("key", models.CharField(max_length=160, unique=True)),
-                ("booking_id", models.UUIDField(blank=True, null=True)),
-                ("payload", models.JSONField(default=dict)),
-                ("nonce", models.CharField(max_length=64)),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("waiting", "Waiting for the agent"),
-                            ("leased", "The agent is at it"),
-                            ("done", "Done"),
-                            ("failed", "Failed"),
-                            ("canceled", "No longer wanted"),
-                        ],
-                        default="waiting",
-                        max_length=10,
-                    ),
-                ),
-                ("attempt", models.PositiveIntegerField(default=0, help_text="How often it has been handed out.")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
-                ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
-                ("lease_until", models.DateTimeField(blank=True, null=True)),
-                ("leased_at", models.DateTimeField(blank=True, help_text="When it was first handed out.", null=True)),
-                ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
-                ("finished_at", models.DateTimeField(blank=True, null=True)),
-                ("error", models.CharField(blank=True, max_length=1000)),
-                ("result", models.JSONField(blank=True, default=dict)),
-            ],
-            options={
-                "verbose_name_plural": "work",
-                "db_table": "agent_work",
-                "ordering": ["-created_at"],
-            },
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="agent_version",
-            field=models.CharField(blank=True, help_text="Empty: entered by hand.", max_length=40),
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="details",
-            field=models.JSONField(blank=True, default=dict, help_text="By node: what the run says beside its values."),
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="is_simulated",
-            field=models.BooleanField(default=False, help_text="Made up by demo_fleet: nothing was measured."),
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="reasons",
-            field=models.JSONField(blank=True, default=dict, help_text="Why a value is missing, by its name."),
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="requested_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="seed",
-            field=models.CharField(blank=True, help_text="What the server gave the run to draw from.", max_length=64),
-        ),
-        migrations.AddField(
-            model_name="listing",
-            name="suspended_at",
-            field=models.DateTimeField(
-                blank=True, editable=False, help_text="Since when the marketplace lets nobody new book it.", null=True
-            ),
-        ),
-        migrations.AddField(
-            model_name="listing",
-            name="suspended_because",
-            field=models.CharField(blank=True, editable=False, max_length=200),
-        ),
-        migrations.AddField(
-            model_name="machine",
-            name="container_image",
-            field=models.CharField(
-                blank=True, help_text="For access by container, as in docker.io/library/ubuntu:24.04.", max_length=200
-            ),
-        ),
-        migrations.AddField(
-            model_name="machine",
-            name="ssh_host",
-            field=models.CharField(
-                blank=True,
-                help_text="Empty: the address that the agent calls from.",
-                max_length=253,
-                validators=[
-                    django.core.validators.RegexValidator(
-                        "^[A-Za-z0-9.:\\-]+$", "A host name or an IP address, nothing else."
-                    )
-                ],
-                verbose_name="address buyers log in to",
-            ),
-        ),
-        migrations.AddField(
-            model_name="machine",
-            name="ssh_port",
-            field=models.PositiveIntegerField(
-                default=22,
-                validators=[
-                    django.core.validators.MinValueValidator(1),
-                    django.core.validators.MaxValueValidator(65535),
-                ],
-                verbose_name="SSH port",
-            ),
-        ),
-        migrations.AlterField(
-            model_name="machine",
-            name="access_kind",
-            field=models.CharField(
-                choices=[
-                    ("manual", "By the provider, by hand"),
-                    ("agent", "By the agent: an account on the machine"),
-                    ("container", "By the agent: a container with the GPUs"),
-                ],
-                default="manual",
-                max_length=20,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="machine",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("access_kind__in", ["manual", "agent", "container"])),
-                name="machines_access_kind_known",
-            ),
-        ),
-        migrations.AddField(
-            model_name="agent",
-            name="enrolled_by",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="agent",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="agents",
-                to="machines.machine",
-            ),
-        ),
-        migrations.AddField(
-            model_name="agent",
-            name="node",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="agents",
-                to="machines.node",
-            ),
-        ),
-        migrations.AddField(
-            model_name="agent",
-            name="revoked_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="challenge",
-            name="made_by",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="challenge",
-            name="provider",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="challenges", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="challenge",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="benchmarks",
-                to="machines.challenge",
-            ),
-        ),
-        migrations.AddField(
-            model_name="enrollmentcode",
-            name="agent",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="enrollment_codes",
-                to="machines.agent",
-            ),
-        ),
-        migrations.AddField(
-            model_name="enrollmentcode",
-            name="machine",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.CASCADE, related_name="enrollment_codes", to="machines.machine"
-            ),
-        ),
-        migrations.AddField(
-            model_name="enrollmentcode",
-            name="made_by",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="enrollmentcode",
-            name="node",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="enrollment_codes",
-                to="machines.node",
-            ),
-        ),
-        migrations.AddField(
-            model_name="hardwarepassport",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="passports",
-                to="machines.machine",
-            ),
-        ),
-        migrations.AddField(
-            model_name="listedperiod",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="listed_periods",
-                to="machines.machine",
-            ),
-        ),
-        migrations.AddField(
-            model_name="maintenancewindow",
-            name="announced_by",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
-            ),
-        ),
-        migrations.AddField(
-            model_name="maintenancewindow",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="maintenance",
-                to="machines.machine",
-            ),
-        ),
-        migrations.AddField(
-            model_name="outage",
-            name="agent",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="outages", to="machines.agent"
-            ),
-        ),
-        migrations.AddField(
-            model_name="outage",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="outages",
-                to="machines.machine",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="platformoutage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("ended_at__gte", models.F("began_at"))), name="platform_outages_in_order"
-            ),
-        ),
-        migrations.AddField(
-            model_name="refusal",
-            name="agent",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="refusals",
-                to="machines.agent",
-            ),
-        ),
-        migrations.AddField(
-            model_name="reliabilitydebit",
-            name="machine",
-            field=models.ForeignKey(
-                db_column="hardware_id",
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="debits",
-                to="machines.machine",
-            ),
-        ),
-        migrations.AddField(
-            model_name="report",
-            name="agent",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="machines.agent"
-            ),
-        ),
-        migrations.AddField(
-            model_name="benchmark",
-            name="reports",
-            field=models.ManyToManyField(blank=True, related_name="benchmarks", to="machines.report"),
-        ),
-        migrations.AddField(
-            model_name="work",
-            name="agent",
-            field=models.ForeignKey(
-                on_delete=django.db.models.deletion.PROTECT, related_name="work", to="machines.agent"
-            ),
-        ),
-        migrations.AddField(
-            model_name="work",
-            name="created_by",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="report",
-            name="work",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="reports",
-                to="machines.work",
-            ),
-        ),
-        migrations.CreateModel(
-            name="HealthHour",
-            fields=[
-                (
-                    "agent",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE, related_name="hours", to="machines.agent"
-                    ),
-                ),
-                (
-                    "pk",
-                    models.CompositePrimaryKey(
-                        "agent", "hour", blank=True, editable=False, primary_key=True, serialize=False
-                    ),
-                ),
-                ("hour", models.DateTimeField()),
-                ("samples", models.PositiveIntegerField()),
-                ("means", models.JSONField(default=dict)),
-                ("peaks", models.JSONField(default=dict)),
-            ],
-            options={
-                "db_table": "health_hours",
-            },
-        ),
-        migrations.AddIndex(
-            model_name="agent",
-            index=models.Index(
-                condition=models.Q(("revoked_at", None), ("status", "online")),
-                fields=["last_heartbeat_at"],
-                name="agents_online",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="agent",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("revoked_at", None)),
-                fields=("machine", "node"),
-                name="agents_one_a_server",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="agent",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("status__in", ["online", "offline"])), name="agents_status_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="hardwarepassport",
-            constraint=models.UniqueConstraint(fields=("machine", "version"), name="hardware_passports_version_once"),
-        ),
-        migrations.AddConstraint(
-            model_name="listedperiod",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)), fields=("machine",), name="listed_periods_one_open_a_machine"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="maintenancewindow",
-            constraint=django.contrib.postgres.constraints.ExclusionConstraint(
-                condition=models.Q(("canceled_at", None)),
-                expressions=[
-                    ("machine", "="),
-                    (
-                        common.ranges.TsTzRange(
-                            models.F("start"), models.F("end"), django.contrib.postgres.fields.ranges.RangeBoundary()
+        Together(
+            [
+                migrations.CreateModel(
+                    name="HealthSample",
+                    fields=[
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "agent", "at", blank=True, editable=False, primary_key=True, serialize=False
+                            ),
                         ),
-                        "&&",
+                        ("at", models.DateTimeField()),
+                        ("cpu_percent", machines.models.health.RealField(null=True)),
+                        ("gpu_percent", machines.models.health.RealField(null=True)),
+                        ("memory_percent", machines.models.health.RealField(null=True)),
+                        ("gpu_memory_percent", machines.models.health.RealField(null=True)),
+                        ("temperature_c", machines.models.health.RealField(null=True)),
+                        ("disk_percent", machines.models.health.RealField(null=True)),
+                        ("network_rx_mbps", machines.models.health.RealField(null=True)),
+                        ("network_tx_mbps", machines.models.health.RealField(null=True)),
+                    ],
+                    options={
+                        "db_table": "health_samples",
+                        "managed": False,
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Agent",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("public_key", models.CharField(max_length=200)),
+                        ("fingerprint", models.CharField(max_length=80)),
+                        ("token_hash", models.CharField(max_length=64, unique=True)),
+                        ("next_token_hash", models.CharField(blank=True, max_length=64, null=True, unique=True)),
+                        ("token_made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("sequence", models.BigIntegerField(default=0)),
+                        ("version", models.CharField(blank=True, max_length=40)),
+                        ("hostname", models.CharField(blank=True, max_length=253)),
+                        (
+                            "address",
+                            models.GenericIPAddressField(blank=True, null=True, verbose_name="address it calls from"),
+                        ),
+                        (
+                            "status",
+                            models.CharField(
+                                choices=[("online", "Online"), ("offline", "Offline")], default="offline", max_length=10
+                            ),
+                        ),
+                        ("last_heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                        ("boot_id", models.CharField(blank=True, max_length=64)),
+                        ("health", models.JSONField(blank=True, default=dict)),
+                        ("inventory", models.JSONField(blank=True, default=dict)),
+                        ("inventory_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "self_test",
+                            models.JSONField(
+                                blank=True, default=list, help_text="The checks, as the protocol writes them."
+                            ),
+                        ),
+                        ("self_test_at", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "is_simulated",
+                            models.BooleanField(
+                                default=False, help_text="Made up by demo_fleet: no machine is behind it."
+                            ),
+                        ),
+                        ("enrolled_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("revoked_at", models.DateTimeField(blank=True, null=True)),
+                        ("revoked_because", models.CharField(blank=True, max_length=200)),
+                    ],
+                    options={
+                        "db_table": "agents",
+                        "ordering": ["-enrolled_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Challenge",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("reason", models.CharField(blank=True, max_length=300)),
+                    ],
+                    options={
+                        "db_table": "benchmark_challenges",
+                        "ordering": ["-made_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="EnrollmentCode",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("code_hash", models.CharField(max_length=64, unique=True)),
+                        ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("expires_at", models.DateTimeField()),
+                        ("used_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "enrollment_codes",
+                        "ordering": ["-made_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="HardwarePassport",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("version", models.PositiveIntegerField()),
+                        ("facts", models.JSONField()),
+                        ("sha256", models.CharField(max_length=64)),
+                        ("changes", models.JSONField(blank=True, default=list)),
+                        ("made_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("is_simulated", models.BooleanField(default=False)),
+                    ],
+                    options={
+                        "db_table": "hardware_passports",
+                        "ordering": ["-version"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="ListedPeriod",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("began_at", models.DateTimeField()),
+                        ("ended_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "listed_periods",
+                        "ordering": ["began_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="MaintenanceWindow",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("power", "Power"),
+                                    ("internet", "Internet"),
+                                    ("disk", "Disk"),
+                                    ("gpu", "GPU"),
+                                    ("software", "Software"),
+                                    ("other", "Other"),
+                                ],
+                                max_length=10,
+                            ),
+                        ),
+                        ("start", models.DateTimeField()),
+                        ("end", models.DateTimeField()),
+                        ("note", models.CharField(blank=True, help_text="What buyers should know.", max_length=300)),
+                        ("announced_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("canceled_at", models.DateTimeField(blank=True, null=True)),
+                    ],
+                    options={
+                        "db_table": "maintenance_windows",
+                        "ordering": ["start"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Outage",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("began_at", models.DateTimeField(help_text="The last heartbeat before it.")),
+                        (
+                            "ended_at",
+                            models.DateTimeField(blank=True, help_text="The first heartbeat after it.", null=True),
+                        ),
+                    ],
+                    options={
+                        "db_table": "outages",
+                        "ordering": ["-began_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="PlatformOutage",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("began_at", models.DateTimeField()),
+                        ("ended_at", models.DateTimeField()),
+                    ],
+                    options={
+                        "db_table": "platform_outages",
+                        "ordering": ["-began_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Refusal",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                        (
+                            "code",
+                            models.CharField(
+                                choices=[
+                                    ("bad_signature", "The signature is not by the machine's key"),
+                                    ("bad_time", "Signed too long ago, or in the future"),
+                                    ("bad_sequence", "Replayed, or out of order"),
+                                    ("bad_nonce", "Answers something that was not asked"),
+                                    ("not_yours", "Speaks for another machine"),
+                                    ("revoked", "The agent is revoked"),
+                                    ("bad_code", "The enrollment code is wrong, used or expired"),
+                                    ("unauthorized", "No such token"),
+                                    ("malformed", "Not as the protocol says"),
+                                    ("implausible", "Says what cannot be"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("detail", models.CharField(blank=True, max_length=500)),
+                        ("path", models.CharField(blank=True, max_length=200)),
+                        ("address", models.GenericIPAddressField(blank=True, null=True)),
+                        ("excerpt", models.CharField(blank=True, help_text="How the message began.", max_length=500)),
+                    ],
+                    options={
+                        "db_table": "agent_refusals",
+                        "ordering": ["-at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="ReliabilityDebit",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "reason",
+                            models.CharField(
+                                choices=[
+                                    ("cancellation", "The provider canceled a booking"),
+                                    ("dispute", "A dispute was lost"),
+                                ],
+                                max_length=20,
+                            ),
+                        ),
+                        ("at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("minutes", models.PositiveIntegerField()),
+                        (
+                            "key",
+                            models.CharField(
+                                help_text="What it is for: nothing is charged twice.", max_length=120, unique=True
+                            ),
+                        ),
+                    ],
+                    options={
+                        "db_table": "reliability_debits",
+                        "ordering": ["-at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Report",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("kind", models.CharField(max_length=20)),
+                        ("sequence", models.BigIntegerField()),
+                        ("sent_at", models.DateTimeField()),
+                        ("received_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("message", models.TextField(help_text="The very text that is signed.")),
+                        ("signature", models.TextField(help_text="SSHSIG, namespace rsm-report, by the agent's key.")),
+                    ],
+                    options={
+                        "db_table": "agent_reports",
+                        "ordering": ["-received_at"],
+                    },
+                ),
+                migrations.CreateModel(
+                    name="Work",
+                    fields=[
+                        (
+                            "id",
+                            models.UUIDField(
+                                default=common.ids.uuid7, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        (
+                            "kind",
+                            models.CharField(
+                                choices=[
+                                    ("provision", "Let the buyer in"),
+                                    ("revoke", "Lock the buyer out"),
+                                    ("wipe", "Erase"),
+                                    ("benchmark", "Measure"),
+                                    ("inventory", "Look at the hardware"),
+                                ],
+                                max_length=12,
+                            ),
+                        ),
+                        ("key", models.CharField(max_length=160, unique=True)),
+                        ("booking_id", models.UUIDField(blank=True, null=True)),
+                        ("payload", models.JSONField(default=dict)),
+                        ("nonce", models.CharField(max_length=64)),
+                        (
+                            "state",
+                            models.CharField(
+                                choices=[
+                                    ("waiting", "Waiting for the agent"),
+                                    ("leased", "The agent is at it"),
+                                    ("done", "Done"),
+                                    ("failed", "Failed"),
+                                    ("canceled", "No longer wanted"),
+                                ],
+                                default="waiting",
+                                max_length=10,
+                            ),
+                        ),
+                        (
+                            "attempt",
+                            models.PositiveIntegerField(default=0, help_text="How often it has been handed out."),
+                        ),
+                        ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("not_before", models.DateTimeField(default=django.utils.timezone.now)),
+                        ("lease_until", models.DateTimeField(blank=True, null=True)),
+                        (
+                            "leased_at",
+                            models.DateTimeField(blank=True, help_text="When it was first handed out.", null=True),
+                        ),
+                        ("acknowledged_at", models.DateTimeField(blank=True, null=True)),
+                        ("finished_at", models.DateTimeField(blank=True, null=True)),
+                        ("error", models.CharField(blank=True, max_length=1000)),
+                        ("result", models.JSONField(blank=True, default=dict)),
+                    ],
+                    options={
+                        "verbose_name_plural": "work",
+                        "db_table": "agent_work",
+                        "ordering": ["-created_at"],
+                    },
+                ),
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="agent_version",
+                    field=models.CharField(blank=True, help_text="Empty: entered by hand.", max_length=40),
+                ),
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="details",
+                    field=models.JSONField(
+                        blank=True, default=dict, help_text="By node: what the run says beside its values."
                     ),
-                ],
-                name="maintenance_one_at_a_time",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="maintenancewindow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("end__gt", models.F("start"))), name="maintenance_end_after_start"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="maintenancewindow",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["power", "internet", "disk", "gpu", "software", "other"])),
-                name="maintenance_kind_known",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="outage",
-            index=models.Index(fields=["machine", "began_at"], name="outages_of_machine"),
-        ),
-        migrations.AddConstraint(
-            model_name="outage",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("ended_at", None)), fields=("agent",), name="outages_one_open_an_agent"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="outage",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("ended_at__isnull", True), ("ended_at__gte", models.F("began_at")), _connector="OR"
                 ),
-                name="outages_end_after_begin",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="refusal",
-            index=models.Index(fields=["agent", "-at"], name="agent_refusals_of_agent"),
-        ),
-        migrations.AddIndex(
-            model_name="work",
-            index=models.Index(
-                condition=models.Q(("state__in", ["waiting", "leased"])),
-                fields=["agent", "not_before"],
-                name="agent_work_open",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="work",
-            index=models.Index(
-                condition=models.Q(("booking_id__isnull", False)), fields=["booking_id"], name="agent_work_of_booking"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="work",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("state__in", ["waiting", "leased", "done", "failed", "canceled"])),
-                name="agent_work_state_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="work",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["provision", "revoke", "wipe", "benchmark", "inventory"])),
-                name="agent_work_kind_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="work",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("state", "leased"), _negated=True), ("lease_until__isnull", False), _connector="OR"
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="is_simulated",
+                    field=models.BooleanField(default=False, help_text="Made up by demo_fleet: nothing was measured."),
                 ),
-                name="agent_work_leased_until",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.UniqueConstraint(fields=("agent", "sequence"), name="agent_reports_sequence_once"),
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="reasons",
+                    field=models.JSONField(blank=True, default=dict, help_text="Why a value is missing, by its name."),
+                ),
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="requested_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="seed",
+                    field=models.CharField(
+                        blank=True, help_text="What the server gave the run to draw from.", max_length=64
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="listing",
+                    name="suspended_at",
+                    field=models.DateTimeField(
+                        blank=True,
+                        editable=False,
+                        help_text="Since when the marketplace lets nobody new book it.",
+                        null=True,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="listing",
+                    name="suspended_because",
+                    field=models.CharField(blank=True, editable=False, max_length=200),
+                ),
+                migrations.AddField(
+                    model_name="machine",
+                    name="container_image",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="For access by container, as in docker.io/library/ubuntu:24.04.",
+                        max_length=200,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="machine",
+                    name="ssh_host",
+                    field=models.CharField(
+                        blank=True,
+                        help_text="Empty: the address that the agent calls from.",
+                        max_length=253,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "^[A-Za-z0-9.:\\-]+$", "A host name or an IP address, nothing else."
+                            )
+                        ],
+                        verbose_name="address buyers log in to",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="machine",
+                    name="ssh_port",
+                    field=models.PositiveIntegerField(
+                        default=22,
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(65535),
+                        ],
+                        verbose_name="SSH port",
+                    ),
+                ),
+                migrations.AlterField(
+                    model_name="machine",
+                    name="access_kind",
+                    field=models.CharField(
+                        choices=[
+                            ("manual", "By the provider, by hand"),
+                            ("agent", "By the agent: an account on the machine"),
+                            ("container", "By the agent: a container with the GPUs"),
+                        ],
+                        default="manual",
+                        max_length=20,
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="machine",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("access_kind__in", ["manual", "agent", "container"])),
+                        name="machines_access_kind_known",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="agent",
+                    name="enrolled_by",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="agent",
+                    name="machine",
+                    field=models.ForeignKey(
+                        db_column="hardware_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="agents",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="agent",
+                    name="node",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="agents",
+                        to="machines.node",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="agent",
+                    name="revoked_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="challenge",
+                    name="made_by",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="challenge",
+                    name="provider",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="challenges",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="challenge",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="benchmarks",
+                        to="machines.challenge",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="enrollmentcode",
+                    name="agent",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="enrollment_codes",
+                        to="machines.agent",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="enrollmentcode",
+                    name="machine",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enrollment_codes",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="enrollmentcode",
+                    name="made_by",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="enrollmentcode",
+                    name="node",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="enrollment_codes",
+                        to="machines.node",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="hardwarepassport",
+                    name="machine",
+                    field=models.ForeignKey(
+                        db_column="hardware_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="passports",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="listedperiod",
+                    name="machine",
+                    field=models.ForeignKey(
+                        db_column="hardware_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="listed_periods",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="maintenancewindow",
+                    name="announced_by",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="maintenancewindow",
+                    name="machine",
+                    field=models.ForeignKey(
+                        db_column="hardware_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="maintenance",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="outage",
+                    name="agent",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="outages", to="machines.agent"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="outage",
+                    name="machine",
+                    field=models.ForeignKey(
+                        db_column="hardware_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="outages",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="platformoutage",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("ended_at__gte", models.F("began_at"))), name="platform_outages_in_order"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="refusal",
+                    name="agent",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="refusals",
+                        to="machines.agent",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="reliabilitydebit",
+                    name="machine",
+                    field=models.ForeignKey(
+                        db_column="hardware_id",
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="debits",
+                        to="machines.machine",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="report",
+                    name="agent",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="reports", to="machines.agent"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="benchmark",
+                    name="reports",
+                    field=models.ManyToManyField(blank=True, related_name="benchmarks", to="machines.report"),
+                ),
+                migrations.AddField(
+                    model_name="work",
+                    name="agent",
+                    field=models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT, related_name="work", to="machines.agent"
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="work",
+                    name="created_by",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="report",
+                    name="work",
+                    field=models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="reports",
+                        to="machines.work",
+                    ),
+                ),
+                migrations.CreateModel(
+                    name="HealthHour",
+                    fields=[
+                        (
+                            "agent",
+                            models.ForeignKey(
+                                on_delete=django.db.models.deletion.CASCADE, related_name="hours", to="machines.agent"
+                            ),
+                        ),
+                        (
+                            "pk",
+                            models.CompositePrimaryKey(
+                                "agent", "hour", blank=True, editable=False, primary_key=True, serialize=False
+                            ),
+                        ),
+                        ("hour", models.DateTimeField()),
+                        ("samples", models.PositiveIntegerField()),
+                        ("means", models.JSONField(default=dict)),
+                        ("peaks", models.JSONField(default=dict)),
+                    ],
+                    options={
+                        "db_table": "health_hours",
+                    },
+                ),
+                migrations.AddIndex(
+                    model_name="agent",
+                    index=models.Index(
+                        condition=models.Q(("revoked_at", None), ("status", "online")),
+                        fields=["last_heartbeat_at"],
+                        name="agents_online",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="agent",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("revoked_at", None)),
+                        fields=("machine", "node"),
+                        name="agents_one_a_server",
+                        nulls_distinct=False,
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="agent",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("status__in", ["online", "offline"])), name="agents_status_known"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="hardwarepassport",
+                    constraint=models.UniqueConstraint(
+                        fields=("machine", "version"), name="hardware_passports_version_once"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listedperiod",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("machine",),
+                        name="listed_periods_one_open_a_machine",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="maintenancewindow",
+                    constraint=django.contrib.postgres.constraints.ExclusionConstraint(
+                        condition=models.Q(("canceled_at", None)),
+                        expressions=[
+                            ("machine", "="),
+                            (
+                                common.ranges.TsTzRange(
+                                    models.F("start"),
+                                    models.F("end"),
+                                    django.contrib.postgres.fields.ranges.RangeBoundary(),
+                                ),
+                                "&&",
+                            ),
+                        ],
+                        name="maintenance_one_at_a_time",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="maintenancewindow",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("end__gt", models.F("start"))), name="maintenance_end_after_start"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="maintenancewindow",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["power", "internet", "disk", "gpu", "software", "other"])),
+                        name="maintenance_kind_known",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="outage",
+                    index=models.Index(fields=["machine", "began_at"], name="outages_of_machine"),
+                ),
+                migrations.AddConstraint(
+                    model_name="outage",
+                    constraint=models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)), fields=("agent",), name="outages_one_open_an_agent"
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="outage",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            ("ended_at__isnull", True), ("ended_at__gte", models.F("began_at")), _connector="OR"
+                        ),
+                        name="outages_end_after_begin",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="refusal",
+                    index=models.Index(fields=["agent", "-at"], name="agent_refusals_of_agent"),
+                ),
+                migrations.AddIndex(
+                    model_name="work",
+                    index=models.Index(
+                        condition=models.Q(("state__in", ["waiting", "leased"])),
+                        fields=["agent", "not_before"],
+                        name="agent_work_open",
+                    ),
+                ),
+                migrations.AddIndex(
+                    model_name="work",
+                    index=models.Index(
+                        condition=models.Q(("booking_id__isnull", False)),
+                        fields=["booking_id"],
+                        name="agent_work_of_booking",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="work",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("state__in", ["waiting", "leased", "done", "failed", "canceled"])),
+                        name="agent_work_state_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="work",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["provision", "revoke", "wipe", "benchmark", "inventory"])),
+                        name="agent_work_kind_known",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="work",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("state", "leased"), _negated=True),
+                            ("lease_until__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="agent_work_leased_until",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="report",
+                    constraint=models.UniqueConstraint(
+                        fields=("agent", "sequence"), name="agent_reports_sequence_once"
+                    ),
+                ),
+            ]
         ),
     ]

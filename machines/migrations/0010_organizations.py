@@ -4,6 +4,8 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
+from common.history.migrating import Together
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -12,32 +14,36 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AddField(
-            model_name="listing",
-            name="approval_hours",
-            field=models.PositiveSmallIntegerField(
-                default=24,
-                help_text="So long a window is kept for an organization whose administrator has to agree first. 0: it is not.",
-                validators=[django.core.validators.MaxValueValidator(72)],
-                verbose_name="held for an approval, hours",
-            ),
-        ),
-        migrations.AddField(
-            model_name="machine",
-            name="organization",
-            field=models.ForeignKey(
-                blank=True,
-                help_text="Whose it is, where not the provider's own: the provider is its owner then.",
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="machines",
-                to="accounts.organization",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="listing",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("approval_hours__lte", 72)), name="listings_approval_bounded"
-            ),
+        Together(
+            [
+                migrations.AddField(
+                    model_name="listing",
+                    name="approval_hours",
+                    field=models.PositiveSmallIntegerField(
+                        default=24,
+                        help_text="So long a window is kept for an organization whose administrator has to agree first. 0: it is not.",
+                        validators=[django.core.validators.MaxValueValidator(72)],
+                        verbose_name="held for an approval, hours",
+                    ),
+                ),
+                migrations.AddField(
+                    model_name="machine",
+                    name="organization",
+                    field=models.ForeignKey(
+                        blank=True,
+                        help_text="Whose it is, where not the provider's own: the provider is its owner then.",
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="machines",
+                        to="accounts.organization",
+                    ),
+                ),
+                migrations.AddConstraint(
+                    model_name="listing",
+                    constraint=models.CheckConstraint(
+                        condition=models.Q(("approval_hours__lte", 72)), name="listings_approval_bounded"
+                    ),
+                ),
+            ]
         ),
     ]

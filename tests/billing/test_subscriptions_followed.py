@@ -332,7 +332,7 @@ def test_a_webhook_and_the_sweep_at_once_record_a_payment_once(shop, buyer):
     books_agree(shop, buyer)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(3))
 def test_whatever_happens_the_books_agree(shop, buyer, seed):
     """Months of clicking, declines, refunds, crashes and lost or shuffled webhooks."""
     chance = random.Random(seed)

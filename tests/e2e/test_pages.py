@@ -1,6 +1,9 @@
-"""Every main page as everybody who sees it: accessible, within its width, without a complaint of the browser."""
+"""Every main page as everybody who sees it: accessible, within its width, without a complaint of the browser.
 
-from pathlib import Path
+``SCREENSHOTS=1 bin/test tests/e2e/test_pages.py`` leaves a picture of each in ``var/screenshots``.
+"""
+
+import os
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -227,21 +230,26 @@ def test_page(site: Site, browse: Opens, complaints: Complaints, name: str):
         wide = page.evaluate("document.documentElement.scrollWidth")
         if wide > width:
             wrong.append(f"{wide} px wide in a window of {width} px")
+    if os.environ.get("SCREENSHOTS"):
+        shoot(page, name.replace(", ", " ").replace(" ", "-"))
+    complaints.no_more()  # axe writes inline styles
+    for size, viewport in SIZES.items():
+        page.set_viewport_size(viewport)
+        # What is dark differs from what is light in its colours only.
+        for scheme, rules in (("light", RULES), ("dark", CONTRAST)):
+            page.emulate_media(color_scheme=scheme)
+            wrong += [f"{size}, {scheme}: {words}" for words in violations(page, rules)]
+    assert not wrong, "\n".join(wrong)
+
+
+def shoot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         for size, viewport in SIZES.items():
             page.set_viewport_size(viewport)
-            shoot(page, SCREENSHOTS / f"{name.replace(', ', ' ').replace(' ', '-')}-{size}-{scheme}.png")
-    complaints.no_more()  # axe writes inline styles
-    wrong += [f"{scheme}: {words}" for words in violations(page, CONTRAST)]
-    page.emulate_media(color_scheme="light")
-    wrong += violations(page, RULES)
-    assert not wrong, "\n".join(wrong)
-
-
-def shoot(page: Page, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=path, caret="initial")  # hiding the caret is an inline style, which the pages forbid
+            # Hiding the caret is an inline style, which the pages forbid.
+            page.screenshot(path=SCREENSHOTS / f"{name}-{size}-{scheme}.png", caret="initial")
 
 
 @pytest.mark.parametrize(("path", "status"), [("/no-such-page/", 404), ("/listings/0/", 404)])
