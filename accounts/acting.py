@@ -31,11 +31,23 @@ CLOSED_PREFIXES = (
     "socialaccount_",
     "openid_",
     "saml_",
+    "sso_",
     "token_",
     "webhook_",
     "feed_",
 )
-CLOSED = frozenset({"security", "session_end", "step_up_by_mail", "privacy", "export_file", "deletion"})
+CLOSED = frozenset(
+    {
+        "security",
+        "session_end",
+        "step_up_by_mail",
+        "privacy",
+        "export_file",
+        "deletion",
+        "organization_tokens",
+        "organization_webhooks",
+    }
+)
 CLOSED_NAMESPACES = frozenset({"admin"})
 
 

@@ -8,15 +8,18 @@ from typing import Any, cast
 from allauth.account.adapter import DefaultAccountAdapter
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sites.shortcuts import get_current_site
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts.middleware import SEEN
 from accounts.models import Role, User
 from accounts.outbox import queue_mail, written_for
+from accounts.services.admittance import linked_to, required_of
 from accounts.stepup import has_second_factor
 
 #: Where in the session the address is kept that somebody goes on to once they are signed in.
@@ -28,6 +31,16 @@ ACTIONS: dict[str, str | Promise] = {
     "password_reset_url": _("Choose a new password"),
     "signup_url": _("Sign up"),
 }
+
+
+#: What django-allauth says itself, and says in German to friends: named here, so that our catalogue translates it.
+SAID_BY_ALLAUTH = (
+    gettext_noop("Please type your current password."),
+    gettext_noop("The new value must be different from the current one."),
+    gettext_noop("You cannot add more than %d email addresses."),
+    gettext_noop("You must type the same password each time."),
+    gettext_noop("Your primary email address must be verified."),
+)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
@@ -70,7 +83,22 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         ]
         if not methods and user.is_authenticated:
             methods = [{"id": "mail", "description": WAYS["mail"], "url": reverse("step_up_by_mail")}]
+            if linked_to(user):
+                methods.insert(0, {"id": "sso", "description": WAYS["sso"], "url": reverse("sso_again")})
         return methods
+
+    def pre_login(
+        self, request: HttpRequest, user: User, *, signal_kwargs: dict[str, Any] | None, **more: Any
+    ) -> HttpResponse | None:
+        """Whoever has shown who they are in another way than their organization wants goes to its provider."""
+        answer: HttpResponse | None = super().pre_login(request, user, signal_kwargs=signal_kwargs, **more)
+        if answer is not None or "sociallogin" in (signal_kwargs or {}):
+            return answer
+        sign_on = required_of(user)
+        if sign_on is None:
+            return None
+        context = {"organization": sign_on.organization, "go": reverse("sso_go", args=[sign_on.slug])}
+        return render(request, "sso/required.html", context, status=403)
 
     def send_notification_mail(
         self, template_prefix: str, user: User, context: dict[str, Any] | None = None, email: str | None = None
@@ -97,6 +125,7 @@ WAYS: dict[str, str | Promise] = {
     "mfa_reauthenticate": _("Use a code"),
     "mfa_reauthenticate:webauthn": _("Use a passkey"),
     "mail": _("Have a code mailed"),
+    "sso": _("Sign in at your organization again"),
 }
 
 

@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import AdminUserCreationForm, UserChangeForm
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -19,6 +20,7 @@ from accounts import (  # noqa: F401  # they register their pages
     admin_messages,
     admin_organizations,
     admin_sign_in,
+    admin_sign_on,
     admin_verification,
 )
 from accounts.acting import SESSION_KEY
@@ -46,6 +48,14 @@ EDITED_ROLES = [choice for choice in Role.choices if choice[0] != Role.PLATFORM_
 class EditUserForm(UserChangeForm):  # type: ignore[type-arg]
     roles = forms.MultipleChoiceField(choices=EDITED_ROLES, required=False, widget=forms.CheckboxSelectMultiple)
 
+    def clean_email(self) -> str:
+        """How somebody signs in is theirs alone: whoever could change it could be them, and two administrators at once."""
+        if self.cleaned_data["email"] != self.instance.email:
+            raise forms.ValidationError(
+                _("The address is its person's to change: a link for a new password goes there.")
+            )
+        return str(self.instance.email)
+
     def clean_roles(self) -> list[str]:
         """Those that are chosen; being an administrator stays as it is."""
         kept = [role for role in self.instance.roles if role == Role.PLATFORM_ADMINISTRATOR]
@@ -62,7 +72,7 @@ class RoleFilter(admin.SimpleListFilter):
     parameter_name = "role"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(Role.choices)
+        return [(value, str(label)) for value, label in Role.choices]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> QuerySet[User]:
         return queryset.filter(roles__contains=[self.value()]) if self.value() else queryset
@@ -98,7 +108,7 @@ class UserAdmin(SaveChanged, ActsOnRows, DjangoUserAdmin):  # type: ignore[type-
     ]
     actions = ["act_as", "make_administrator", "unmake_administrator", "delete_on_request"]
     fieldsets = [
-        (None, {"fields": ["id", "email", "password", "name", "organization_name", "country", "timezone"]}),
+        (None, {"fields": ["id", "email", "name", "organization_name", "country", "timezone", "language"]}),
         ("What they are here", {"fields": ["is_administrator", "roles", "is_billing_account", "verification_links"]}),
         ("What is theirs", {"fields": ["machine_links", "key_links"]}),
         ("Permissions", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
@@ -116,6 +126,19 @@ class UserAdmin(SaveChanged, ActsOnRows, DjangoUserAdmin):  # type: ignore[type-
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # a person's bookings and payments stay; an account is switched off instead
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Staff who may edit people give nobody, themselves included, more than they are given."""
+        may = getattr(request.user, "is_platform_administrator", False)
+        more = [] if may else ["is_staff", "groups", "user_permissions"]
+        return [*super().get_readonly_fields(request, obj), *more]
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """
+        Raises:
+            PermissionDenied: always; people have a link for a new one mailed.
+        """
+        raise PermissionDenied("A password is its person's alone. They choose a new one at the sign-in, “Forgotten?”.")
 
     def history_around(self, row: Any) -> list[Scope]:
         return scopes_around(row, "user")

@@ -1,5 +1,7 @@
 """What people sign in with, as platform administrators see it. Never a secret: django-allauth's own pages would show them."""
 
+from allauth.account.admin import EmailAddressAdmin as AllauthEmailAddressAdmin
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.contrib import admin
@@ -10,7 +12,24 @@ from accounts.services.second_factors import remove_second_factor
 from accounts.templatetags.sign_in import device
 from common.administration import ShownAdmin, decide, for_each, linked
 
-admin.site.unregister([Authenticator, UserSession])
+admin.site.unregister([Authenticator, EmailAddress, UserSession])
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ShownAdmin):
+    """Where people's mail goes, and who they are believed to be. Nobody adds one for them: a link for a new password goes there."""
+
+    list_display = ["email", "user_link", "primary", "verified"]
+    list_filter = ["primary", "verified"]
+    list_select_related = ["user"]
+    search_fields = ["email", "user__email"]
+    fields = ["email", "user_link", "primary", "verified"]
+    actions = ["make_verified"]
+    user_link = linked("user")
+
+    @admin.action(description="Mark selected email addresses as verified", permissions=["operate"])
+    def make_verified(self, request: HttpRequest, queryset: QuerySet[EmailAddress]) -> None:
+        AllauthEmailAddressAdmin.make_verified(self, request, queryset)
 
 
 @admin.register(Authenticator)

@@ -8,7 +8,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404
 from django.utils.translation import gettext
 
-from accounts.models import CostCentre, Invitation, Membership, Organization, Project
+from accounts.models import ApiToken, CostCentre, Invitation, Membership, Organization, Project
 from accounts.permissions import OrganizationAction, powers_of, why_not_in
 from accounts.requests import AuthenticatedRequest
 
@@ -27,7 +27,7 @@ def membership_in(request: AuthenticatedRequest, pk: UUID, action: OrganizationA
     if membership is None:
         if found.exists():
             raise PermissionDenied(gettext("You do not belong to this organization any more."))
-        raise Http404("There is no such organization among yours.")
+        raise Http404(gettext("There is no such organization among yours."))
     if reason := why_not_in(membership, action):
         raise PermissionDenied(reason)
     membership.user = request.user
@@ -78,8 +78,16 @@ def cost_centre_of(organization: Organization, pk: UUID) -> CostCentre:
     return _one(organization.cost_centres.all(), pk)
 
 
+def token_of(organization: Organization, pk: UUID) -> ApiToken:
+    """
+    Raises:
+        Http404: it does not act for this organization.
+    """
+    return _one(organization.api_tokens.all(), pk)
+
+
 def _one(rows: "QuerySet[Row]", pk: UUID) -> Row:
     found = rows.filter(pk=pk).first()
     if found is None:
-        raise Http404("There is no such thing in this organization.")
+        raise Http404(gettext("There is no such thing in this organization."))
     return found

@@ -1,4 +1,4 @@
-"""Who asks: their time zone, the country as whose numbers theirs are written, and whom they act for."""
+"""Who asks: their language and time zone, the country as whose numbers theirs are written, and whom they act for."""
 
 import time
 import zoneinfo
@@ -7,14 +7,15 @@ from datetime import timedelta
 from typing import Any
 
 from allauth.usersessions.models import UserSession
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 
 from accounts.models import Membership, User
 from common.formats import in_region, region_of
+from common.languages import ENGLISH, chosen_in_browser, in_language, known, wanted_by_browser
 
-COOKIE = "timezone"
 #: Where in the session the id of the organization is kept that somebody acts for.
 ACTING_FOR = "organization"
 #: Whether the person belongs to any organization, as far as this session knows: then the header has a switcher.
@@ -24,30 +25,41 @@ SEEN = "seen_at"
 SEEN_EVERY = timedelta(minutes=5)
 
 
-def person_place(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Activate the person's own time zone and region.
+class PersonPlace:
+    """Activate the person's own language, time zone and region.
 
-    The time zone: the one in the profile, else what the browser said, else UTC. The region: the country in the
-    profile, else the first that the browser's languages name, else none.
+    The language: the one in the profile, else the one chosen in this browser, else the browser's own, else English.
+    The administration is in English. The time zone: the one in the profile, else what the browser said, else UTC. The
+    region: the country in the profile, else the first that the browser's languages name, else none.
     """
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        name = getattr(request.user, "timezone", "") or request.COOKIES.get(COOKIE, "")
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        own_language = known(getattr(request.user, "language", "")) or chosen_in_browser(request)
         country = str(getattr(request.user, "country", ""))
+        name = getattr(request.user, "timezone", "") or request.COOKIES.get(settings.MARKETPLACE_TIMEZONE_COOKIE, "")
         try:
             timezone.activate(zoneinfo.ZoneInfo(name))
         except (ValueError, zoneinfo.ZoneInfoNotFoundError, OSError):
             timezone.deactivate()
+        region = country or region_of(request.headers.get("Accept-Language", ""))
         try:
-            with in_region(country or region_of(request.headers.get("Accept-Language", ""))):
-                response = get_response(request)
+            with in_language(own_language or wanted_by_browser(request)), in_region(region):
+                response = self.get_response(request)
+                if response.get("Content-Type", "").startswith("text/html"):
+                    response.headers.setdefault("Content-Language", translation.get_language() or ENGLISH)
+                    if not (country and own_language):
+                        patch_vary_headers(response, ["Accept-Language"])
+                    patch_vary_headers(response, ["Cookie"])
         finally:
             timezone.deactivate()
-        if not country and response.get("Content-Type", "").startswith("text/html"):
-            patch_vary_headers(response, ["Accept-Language"])
         return response
 
-    return middleware
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
+        if request.resolver_match and "admin" in request.resolver_match.namespaces:
+            translation.activate(ENGLISH)  # until __call__ ends
 
 
 def acting_for(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

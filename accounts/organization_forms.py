@@ -23,6 +23,7 @@ from accounts.models import (
 from accounts.organization_words import WHAT_ROLES_DO
 from accounts.services.invitations import MOST_AT_ONCE
 from accounts.services.organizations import Policy
+from common.formats import amount
 
 SEPARATORS = re.compile(r"[\s,;]+")
 #: Names go into mails to strangers: they are names, not advertisements.
@@ -91,7 +92,7 @@ class OrganizationDetailsForm(BillingDetailsForm):
     class Meta(BillingDetailsForm.Meta):
         model = BillingDetails
         fields = [name for name in BillingDetailsForm.Meta.fields if name != "kind"]
-        help_texts = BillingDetailsForm.Meta.help_texts | {  # type: ignore[assignment]
+        help_texts = BillingDetailsForm.Meta.help_texts | {
             "name": _("As it stands in its register or statutes."),
             "invoice_email": _("Empty: the address of its owner."),
             "purchase_order": _("Written on invoices. Whoever books can give another one."),
@@ -191,6 +192,6 @@ def policy_words(organization: Organization) -> list[str]:
         words.append(
             gettext("An administrator's approval, whatever they cost")
             if not limit
-            else gettext("An administrator's approval where they cost more than %(limit)s") % {"limit": f"{limit:,.2f}"}
+            else gettext("An administrator's approval where they cost more than %(limit)s") % {"limit": amount(limit)}
         )
     return words

@@ -1,6 +1,16 @@
 from django.urls import path
 
-from accounts.views import history, invitations, members, organizations, projects, ssh_keys
+from accounts.views import (
+    history,
+    invitations,
+    members,
+    organization_tokens,
+    organizations,
+    projects,
+    single_sign_on,
+    ssh_keys,
+    webhooks,
+)
 
 urlpatterns = [
     path("", organizations.organization_list, name="organization_list"),
@@ -11,9 +21,27 @@ urlpatterns = [
     path("invitations/<slug:token>/", invitations.invitation, name="invitation"),
     path("<uuid:pk>/", organizations.organization_detail, name="organization_detail"),
     path("<uuid:pk>/history/", history.organization_history, name="organization_history"),
+    path("<uuid:pk>/history/tokens/", history.organization_token_uses, name="organization_token_uses"),
+    path("<uuid:pk>/tokens/", organization_tokens.organization_tokens, name="organization_tokens"),
+    path(
+        "<uuid:pk>/tokens/<uuid:token_pk>/revoke/",
+        organization_tokens.organization_token_revoke,
+        name="organization_token_revoke",
+    ),
+    path("<uuid:pk>/webhooks/", webhooks.organization_webhooks, name="organization_webhooks"),
     path("<uuid:pk>/settings/", organizations.organization_settings, name="organization_settings"),
     path("<uuid:pk>/policy/", organizations.organization_policy, name="organization_policy"),
     path("<uuid:pk>/billing/", organizations.organization_billing, name="organization_billing"),
+    path("<uuid:pk>/sign-on/", single_sign_on.organization_sign_on, name="organization_sign_on"),
+    path("<uuid:pk>/sign-on/require/", single_sign_on.sign_on_require, name="sign_on_require"),
+    path("<uuid:pk>/sign-on/remove/", single_sign_on.sign_on_remove, name="sign_on_remove"),
+    path("<uuid:pk>/sign-on/domains/", single_sign_on.sign_on_domain_add, name="sign_on_domain_add"),
+    path(
+        "<uuid:pk>/sign-on/domains/<uuid:domain_pk>/remove/",
+        single_sign_on.sign_on_domain_remove,
+        name="sign_on_domain_remove",
+    ),
+    path("<uuid:pk>/sign-on/<slug:kind>/", single_sign_on.sign_on_edit, name="sign_on_edit"),
     path("<uuid:pk>/transfer/", organizations.organization_transfer, name="organization_transfer"),
     path("<uuid:pk>/leave/", members.organization_leave, name="organization_leave"),
     path("<uuid:pk>/members/", members.organization_members, name="organization_members"),

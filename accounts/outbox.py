@@ -18,6 +18,7 @@ from accounts.models import FAREWELL, PRIVATE, OutgoingMail, User
 from common.clearing import delete_in_parts
 from common.formats import in_region
 from common.ids import uuid7
+from common.languages import in_language
 from common.leases import Clock, growing_pause
 from common.queue import soon
 
@@ -31,8 +32,10 @@ LONGEST_PAUSE = timedelta(hours=1)
 
 @contextmanager
 def written_for(user: User) -> Iterator[None]:
-    """Format times, numbers and money for this person: in their own zone, or in UTC, and as in their own country."""
-    with timezone.override(zoneinfo.ZoneInfo(user.timezone or "UTC")), in_region(user.country.code or ""):
+    """Write for this person: in their own language, or in English, times in their own zone, or in UTC, and numbers and
+    money as in their own country."""
+    zone = zoneinfo.ZoneInfo(user.timezone or "UTC")
+    with in_language(user.language), timezone.override(zone), in_region(user.country.code or ""):
         yield
 
 

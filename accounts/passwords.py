@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 from urllib.request import Request, urlopen
 
 from django.conf import settings
@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 PATIENCE = 1.5
 #: Of zxcvbn's scale from 0 to 4: at least 10⁸ guesses.
 LEAST_SCORE = 3
+#: Words of this place, which are as easy to guess as one's own name; with the site's own name and host.
+OWN_WORDS = ("marketplace", "remote", "servers", "server", "booking", "provider", "buyer", "administrator", "gpu")
 #: zxcvbn's time grows quickly with the length; what is longer is not weaker.
 MOST_LETTERS = 72
 
@@ -54,7 +56,7 @@ class BreachedPasswordValidator:
 
 
 class GuessablePasswordValidator:
-    """Refuses what a program guesses quickly: words, names, dates, patterns, and one's own address (``zxcvbn``)."""
+    """Refuses what a program guesses quickly: words, names, dates, patterns, one's own address, and the site's name (``zxcvbn``)."""
 
     def validate(self, password: str, user: Any = None) -> None:
         """
@@ -62,6 +64,8 @@ class GuessablePasswordValidator:
             ValidationError: it has fewer than about 10⁸ guesses in it.
         """
         about = [str(getattr(user, name, "") or "") for name in ("email", "name", "organization_name")]
+        site = [settings.SITE_NAME, settings.SITE_NAME.replace(" ", ""), urlsplit(settings.SITE_URL).hostname or ""]
+        about += [*site, *OWN_WORDS]
         words = {word for text in about for word in [text, *text.replace("@", " ").replace(".", " ").split()] if word}
         if zxcvbn(password[:MOST_LETTERS], user_inputs=sorted(words))["score"] < LEAST_SCORE:
             raise ValidationError(

@@ -2,7 +2,7 @@
 
 Two kinds of roles (rules: Who; the reference's overview): those of a person on the whole site, and those of a member in
 one organization. What is a person's own (their bookings, machines, keys) needs no role: ownership is asked by the
-querysets, and the walk through every address (``tests/test_permissions.py``) holds both against each other.
+querysets, and the walk through every address (``tests/permissions``) holds both against each other.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,6 +46,8 @@ class OrganizationAction(models.TextChoices):
     APPROVE = "approve", _("Approve bookings that cost more than the limit")
     EDIT_KEYS = "edit_keys", _("Change the SSH keys that are let in on every booking")
     EDIT_WEBHOOKS = "edit_webhooks", _("Change the webhooks that hear of its bookings and machines")
+    EDIT_TOKENS = "edit_tokens", _("See the API tokens that act for it, and revoke them")
+    EDIT_SIGN_ON = "edit_sign_on", _("Set up at which provider its members sign in, and for which e-mail domains")
     SEE_HISTORY = "see_history", _("See who changed what, and export it")
     TRANSFER = "transfer", _("Make another administrator its owner")
 
@@ -77,6 +79,8 @@ ORGANIZATION: Mapping[OrganizationAction, frozenset[OrganizationRole]] = {
     OrganizationAction.APPROVE: frozenset({A}),
     OrganizationAction.EDIT_KEYS: frozenset({A}),
     OrganizationAction.EDIT_WEBHOOKS: frozenset({A}),
+    OrganizationAction.EDIT_TOKENS: frozenset({A}),
+    OrganizationAction.EDIT_SIGN_ON: frozenset({A}),
     OrganizationAction.SEE_HISTORY: frozenset({A}),
     OrganizationAction.TRANSFER: frozenset({A}),
 }

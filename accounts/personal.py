@@ -6,6 +6,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db.models import CASCADE, Model, Q
 from django.urls import reverse
@@ -26,6 +27,7 @@ from accounts.models import (
     Notification,
     Organization,
     OutgoingMail,
+    SignOnUse,
     SSHKey,
     User,
     Verification,
@@ -99,6 +101,20 @@ EXPORTS = [
         lambda user: Authenticator.objects.filter(user=user),
         ["type", "created_at", "last_used_at"],
         covers=["mfa.Authenticator.user"],
+    ),
+    table(
+        "accounts/single-sign-on",
+        _("As whom the providers of your organizations know you"),
+        lambda user: SocialAccount.objects.filter(user=user),
+        ["provider", "uid", "date_joined", "last_login"],
+        covers=["socialaccount.SocialAccount.user"],
+    ),
+    table(
+        "accounts/single-sign-on-uses",
+        _("When you came from the provider of an organization"),
+        lambda user: SignOnUse.objects.filter(Q(user=user) | Q(email__in=_addresses(user))),
+        ["organization__name", "email", "outcome", "reason", "at"],
+        covers=["accounts.SignOnUse.user"],
     ),
     table(
         "accounts/sessions",
@@ -251,6 +267,8 @@ NOT_EXPORTED = {
     "accounts.Decision.decided_by": DECIDED,
     "accounts.DeletionRequest.asked_by": "The person, or an administrator; the request itself is in it.",
     "accounts.DocumentOpening.by": DECIDED,
+    "accounts.EmailDomain.approved_by": DECIDED,
+    "accounts.EmailDomain.asked_by": COLLEAGUE,
     "accounts.Membership.removed_by": COLLEAGUE,
     "accounts.User_groups.user": "Rights in the administration; nobody else has any.",
     "accounts.User_user_permissions.user": "Rights in the administration; nobody else has any.",
@@ -286,13 +304,14 @@ def erase(user: User, now: datetime) -> None:
     user.data_exports.open().update(failed_at=now)
     user.data_exports.update(expires_at=now)
     _forget_invitations(addresses, now)
+    SignOnUse.objects.filter(email__in=addresses).update(email="")
     BillingDetails.objects.exclude(organization=None).filter(invoice_email__in=addresses).update(invoice_email="")
     Membership.objects.current().filter(user=user).update(left_at=now)
     _delete_what_is_theirs(user)
     user.groups.clear()
     user.user_permissions.clear()
     user.email, user.name, user.organization_name = f"{user.pk.hex}@{NOWHERE}", "", ""
-    user.timezone, user.country, user.roles = "", "", []
+    user.timezone, user.language, user.country, user.roles = "", "", "", []
     user.is_active = user.is_staff = user.is_superuser = user.is_billing_account = False
     user.last_login = None
     user.set_unusable_password()
@@ -370,6 +389,9 @@ ROOM = Room(
                   _("So that you can see why one failed.")),
         Retention(_("Uses of API tokens, with the address they came from"), "MARKETPLACE_TOKEN_USES_DAYS",
                   _("So that you can see who used a token that was lost.")),
+        Retention(_("The address that an organization's provider said when you came from there"),
+                  "MARKETPLACE_SIGN_ON_DAYS",
+                  _("So that the organization's administrators find out why somebody did not come in.")),
         Retention(_("Copies of your data that you asked for"), "MARKETPLACE_EXPORT",
                   _("So that you have time to download one.")),
         Retention(_("An account that is to be deleted"), "MARKETPLACE_DELETION",

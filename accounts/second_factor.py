@@ -25,6 +25,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.security_log import factor_refused
 from common.sealing import seal, unseal
 
 log = logging.getLogger(__name__)
@@ -89,9 +90,13 @@ class _Once:
     authenticator: Authenticator
 
     def clean_code(self) -> str:
-        code: str = super().clean_code()  # type: ignore[misc]
-        if self.authenticator.type == Authenticator.Type.TOTP and not spend_code(self.user, code):
-            raise SecondFactorAdapter().validation_error("incorrect_code")
+        try:
+            code: str = super().clean_code()  # type: ignore[misc]
+            if self.authenticator.type == Authenticator.Type.TOTP and not spend_code(self.user, code):
+                raise SecondFactorAdapter().validation_error("incorrect_code")
+        except ValidationError:
+            factor_refused(self.user, "code")
+            raise
         return code
 
 
@@ -129,6 +134,7 @@ class _Whole:
                 raise
         except NOT_WHOLE as error:
             log.info("what was sent is no passkey: %r", error)
+        factor_refused(getattr(self, "user", None), "passkey")
         raise ValidationError(NO_PASSKEY, code="incorrect_code")
 
 

@@ -25,6 +25,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_countries import countries
 
 from accounts.models import BillingDetails, Organization, User
@@ -38,10 +39,10 @@ ZERO = Decimal(0)
 class TaxKind(models.TextChoices):
     """Why an amount holds VAT, or holds none. Kept with bookings and on invoices."""
 
-    STANDARD = "standard", "VAT"
-    REVERSE_CHARGE = "reverse_charge", "Reverse charge"
-    OUTSIDE_EU = "outside_eu", "Outside the EU"
-    NONE = "none", "No VAT"
+    STANDARD = "standard", _("VAT")
+    REVERSE_CHARGE = "reverse_charge", gettext_lazy("Reverse charge")
+    OUTSIDE_EU = "outside_eu", gettext_lazy("Outside the EU")
+    NONE = "none", gettext_lazy("No VAT")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from uuid import UUID
 from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import OutgoingMail, User
@@ -50,7 +51,7 @@ def opened(token: str) -> tuple[User, str]:
         user_id, what = _signer.unsign_object(token)
         user = User.objects.get(pk=user_id)
     except (BadSignature, ValueError, TypeError, User.DoesNotExist) as error:
-        raise BadLink("This link is not whole. Copy all of it from the mail.") from error
+        raise BadLink(_("This link is not whole. Copy all of it from the mail.")) from error
     if what != DIGEST and not (what in EventKind.values and EventKind(what).can_be_stopped):
-        raise BadLink("These mails cannot be switched off.")
+        raise BadLink(_("These mails cannot be switched off."))
     return user, what

@@ -1,9 +1,23 @@
 from django.urls import path
 
-from accounts.views import acting, history, messages, pages, privacy, security, ssh_keys, tokens, verification, webhooks
+from accounts.views import (
+    acting,
+    history,
+    language,
+    messages,
+    pages,
+    privacy,
+    security,
+    ssh_keys,
+    sso,
+    tokens,
+    verification,
+    webhooks,
+)
 
 urlpatterns = [
     path("profile/", pages.profile, name="profile"),
+    path("language/", language.language, name="language"),
     path("verification/", verification.verification_request, name="verification_request"),
     path("verification/details/", verification.verification_details, name="verification_details"),
     path("verification/documents/", verification.verification_documents, name="verification_documents"),
@@ -39,6 +53,15 @@ urlpatterns = [
     path("security/", security.security, name="security"),
     path("sessions/<int:pk>/end/", security.session_end, name="session_end"),
     path("reauthenticate/mail/", security.StepUpByMailView.as_view(), name="step_up_by_mail"),
+    path("reauthenticate/sso/", sso.sso_again, name="sso_again"),
+    path("reauthenticate/sso/go/", sso.sso_again_go, name="sso_again_go"),
+    path("sso/", sso.sso_find, name="sso_find"),
+    path("sso/<slug:slug>/", sso.sso_entrance, name="sso_entrance"),
+    path("sso/<slug:slug>/go/", sso.sso_go, name="sso_go"),
+    path("sso/<uuid:pk>/callback/", sso.sso_callback, name="sso_callback"),
+    path("sso/<uuid:pk>/acs/", sso.sso_acs, name="sso_acs"),
+    path("sso/<uuid:pk>/acs/finish/", sso.sso_finish, name="sso_finish"),
+    path("sso/<uuid:pk>/metadata/", sso.sso_metadata, name="sso_metadata"),
     path("history/", history.own_history, name="own_history"),
     path("acting/stop/", acting.acting_stop, name="acting_stop"),
     path("tokens/", tokens.token_list, name="token_list"),

@@ -3,6 +3,8 @@
 The number itself tells all of this. Whether the tax office has it on its list (VIES) is not asked.
 """
 
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 from django_countries import countries
 from stdnum.eu import vat as eu_vat
 from stdnum.exceptions import InvalidChecksum, InvalidLength, ValidationError
@@ -68,7 +70,9 @@ def _european(number: str, country: str) -> str:
     if country == "GR" and number.startswith("GR"):
         number = prefix + number[2:]
     if not number.startswith(prefix):
-        raise WrongVatId(f"A VAT id of {named(country)} begins with {prefix}.")
+        raise WrongVatId(
+            _("A VAT id of %(named)s begins with %(prefix)s.") % {"named": named(country), "prefix": prefix}
+        )
     try:
         return str(eu_vat.validate(number))
     except ValidationError as error:
@@ -77,7 +81,7 @@ def _european(number: str, country: str) -> str:
 
 def _british(number: str) -> str:
     if not number.startswith(BRITISH):
-        raise WrongVatId("A VAT id of the United Kingdom begins with GB, or with XI in Northern Ireland.")
+        raise WrongVatId(_("A VAT id of the United Kingdom begins with GB, or with XI in Northern Ireland."))
     try:
         return number[:2] + str(gb_vat.validate(number[2:]))
     except ValidationError as error:
@@ -86,14 +90,21 @@ def _british(number: str) -> str:
 
 def _wrong(error: ValidationError, country: str) -> WrongVatId:
     reasons = {
-        InvalidChecksum: "a digit is wrong",
-        InvalidLength: "it has too few or too many characters",
+        InvalidChecksum: _("a digit is wrong"),
+        InvalidLength: _("it has too few or too many characters"),
     }
-    reason = next((words for kind, words in reasons.items() if isinstance(error, kind)), "it is not written like one")
-    return WrongVatId(f"This is not a valid VAT id of {named(country)}: {reason}.")
+    reason = next(
+        (words for kind, words in reasons.items() if isinstance(error, kind)), _("it is not written like one")
+    )
+    return WrongVatId(
+        _("This is not a valid VAT id of %(named)s: %(reason)s.") % {"named": named(country), "reason": reason}
+    )
 
 
 def named(country: str) -> str:
     """A country in the middle of a sentence."""
-    name = str(countries.name(country))
-    return f"the {name}" if country in ("GB", "NL") else name
+    with_article = {
+        "GB": pgettext("in a sentence", "the United Kingdom"),
+        "NL": pgettext("in a sentence", "the Netherlands"),
+    }
+    return with_article.get(country) or str(countries.name(country))

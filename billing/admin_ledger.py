@@ -121,7 +121,7 @@ class UndecidedFilter(admin.SimpleListFilter):
     title = "state"
     parameter_name = "state"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("undecided", "Undecided"), *ChargebackState.choices]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:

@@ -9,9 +9,11 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from babel.dates import get_month_names
 from django.db.models import DateTimeField, Max, Min, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext
 
 from accounts.models import User
 from billing.models import AccountKind, LedgerEntry, Payout, PayoutLine, PayoutStatus
@@ -19,13 +21,13 @@ from billing.services.owed import Owed, due_at, owed_for, owing, with_earnings
 from billing.services.payout_accounts import account_for, can_be_paid
 from billing.services.payouts import least_of
 from common.charts import BarChart, make_bars
-from common.formats import money
+from common.formats import language, locale, money
+from common.languages import in_english
 from common.money import Currency, rounded
 from common.spreadsheets import Cell, csv_lines
 from machines.models import Machine
 
 ZERO = Decimal(0)
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass
@@ -140,16 +142,16 @@ def _add(total: Totals, owed: Owed) -> None:
 
 def _say_what_it_waits_for(total: Totals, user: User) -> None:
     if total.due < 0:
-        total.waits = "taken off the next payout"
+        total.waits = gettext("taken off the next payout")
     if total.due <= 0:
         return
     total.can_be_paid = can_be_paid(total.currency)
     if not total.can_be_paid:
-        total.waits = "cannot be paid here yet"
+        total.waits = gettext("cannot be paid here yet")
     elif account_for(user, total.currency) is None:
-        total.waits, total.waits_for_account = "waits for an account", True
+        total.waits, total.waits_for_account = gettext("waits for an account"), True
     elif total.due < least_of(total.currency):
-        total.waits = f"from {money(least_of(total.currency), total.currency)} on"
+        total.waits = gettext("from %(amount)s on") % {"amount": money(least_of(total.currency), total.currency)}
 
 
 # Over time -----------------------------------------------------------------------------------------------
@@ -171,12 +173,18 @@ def by_month(user: User, choice: Choice, year: int) -> list[BarChart]:
         earned[row["currency"]][row["month"].month] = -row["total"]
     return [
         make_bars(
-            f"Earned in {year}, {currency}",
-            [(name, months.get(place, ZERO)) for place, name in enumerate(MONTHS, 1)],
+            gettext("Earned in %(year)s, %(currency)s") % {"year": year, "currency": currency},
+            [(name, months.get(place, ZERO)) for place, name in _month_names()],
             write=partial(money, currency=currency),
         )
         for currency, months in sorted(earned.items(), key=lambda pair: in_order(pair[0]))
     ]
+
+
+def _month_names() -> list[tuple[int, str]]:
+    """``1, Jan``: as short as the active language writes them where a month stands alone."""
+    names = get_month_names("abbreviated", context="stand-alone", locale=locale(language()))
+    return [(place, names[place]) for place in range(1, 13)]
 
 
 def by_machine(user: User, choice: Choice) -> list[MachineTotals]:
@@ -225,19 +233,21 @@ def rows_of(page: Iterable[Any], *, now: datetime) -> list[Row]:
 def _row(booking: Any, owed: Owed | None, payout: Payout | None) -> Row:
     if owed is None:
         if payout is None:
-            return Row(booking, "soft", "Nothing kept")
-        return Row(booking, payout.tone, payout.get_status_display(), payout.failure, payout=payout)
+            return Row(booking, "soft", gettext("Nothing kept"))
+        return Row(booking, payout.tone, payout.get_status_display(), gettext(payout.failure), payout=payout)
     if owed.amount < 0:
-        taken_off = "Given back after it was paid out: taken off the next payout."
-        return Row(booking, "warn", f"{money(owed.amount, booking.currency)} to settle", taken_off, payout=payout)
+        taken_off = gettext("Given back after it was paid out: taken off the next payout.")
+        to_settle = gettext("%(amount)s to settle") % {"amount": money(owed.amount, booking.currency)}
+        return Row(booking, "warn", to_settle, taken_off, payout=payout)
     if owed.held:
         part = "" if owed.held == booking.earned else f"{money(owed.held, booking.currency)}: "
-        return Row(booking, "bad", "Held", part + " ".join(owed.why), payout=payout)
+        return Row(booking, "bad", pgettext("payout", "Held"), part + " ".join(owed.why), payout=payout)
     if owed.is_due and not can_be_paid(booking.currency):
-        return Row(booking, "warn", "Waits", f"{booking.currency} cannot be paid here yet.", payout=payout)
+        why = gettext("%(currency)s cannot be paid here yet.") % {"currency": booking.currency}
+        return Row(booking, "warn", gettext("Waits"), why, payout=payout)
     if owed.is_due:
-        return Row(booking, "warn", "With the next payout", payout=payout)
-    return Row(booking, "soft", "Upcoming", "Paid out from", at=due_at(booking), payout=payout)
+        return Row(booking, "warn", gettext("With the next payout"), payout=payout)
+    return Row(booking, "soft", gettext("Upcoming"), gettext("Paid out from"), at=due_at(booking), payout=payout)
 
 
 # CSV -----------------------------------------------------------------------------------------------------
@@ -260,12 +270,14 @@ def as_csv(user: User, choice: Choice) -> Iterator[str]:
 
 def _cells(entry: LedgerEntry) -> Iterator[Cell]:
     booking, payout = entry.booking, entry.transaction.payout
+    with in_english():
+        movement = entry.transaction.get_kind_display()
     yield entry.transaction.at
     yield booking.reference if booking else ""
     yield booking.machine.name if booking else ""
     yield booking.start if booking else ""
     yield booking.end if booking else ""
-    yield entry.transaction.get_kind_display()
+    yield movement
     yield payout.reference if payout else ""
     for currency in Currency.values:
         yield rounded(-entry.amount, currency) if entry.currency == currency else ""

@@ -1,5 +1,7 @@
 """What goes wrong with money, in words for the person who pays."""
 
+from django.utils.translation import gettext as _
+
 from common.errors import MarketplaceError
 
 
@@ -20,8 +22,10 @@ class ProcessorAway(PaymentError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The payment processor does not answer at the moment. Nothing is lost: if it has taken the payment, we will "
-            "see it and confirm your booking; if not, try again in a minute."
+            _(
+                "The payment processor does not answer at the moment. Nothing is lost: if it has taken the payment, "
+                "we will see it and confirm your booking; if not, try again in a minute."
+            )
         )
 
 

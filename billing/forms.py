@@ -5,6 +5,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 from stdnum import bic, iban
 from stdnum import exceptions as stdnum_errors
@@ -12,19 +13,19 @@ from stdnum import exceptions as stdnum_errors
 from billing.payouts.sepa import in_letters_of_banks
 from bookings.models import Booking
 
-NOT_FINISHED = "The card form was not finished. It needs JavaScript to send your card to the payment processor."
+NOT_FINISHED = _("The card form was not finished. It needs JavaScript to send your card to the payment processor.")
 
 
 def _setup_intent(*, required: bool) -> forms.RegexField:
     """The processor's id of a finished card form."""
     return forms.RegexField(
-        r"^seti_\w+$",
+        r"^seti_[A-Za-z0-9_]+\Z",
         required=required,
         max_length=120,
         widget=forms.HiddenInput,
         error_messages={
             "required": NOT_FINISHED,
-            "invalid": "The card form was not finished. Enter the card again.",
+            "invalid": _("The card form was not finished. Enter the card again."),
         },
     )
 
@@ -40,9 +41,9 @@ class PayForm(forms.Form):
 
     setup_intent = _setup_intent(required=False)
     saved_card = forms.UUIDField(required=False, widget=forms.HiddenInput)
-    keep = forms.BooleanField(required=False, label="Keep this card for extensions and later bookings")
-    purchase_order = forms.CharField(required=False, max_length=60, label="Purchase order number")
-    cost_centre = forms.CharField(required=False, max_length=60, label="Cost centre")
+    keep = forms.BooleanField(required=False, label=_("Keep this card for extensions and later bookings"))
+    purchase_order = forms.CharField(required=False, max_length=60, label=_("Purchase order number"))
+    cost_centre = forms.CharField(required=False, max_length=60, label=_("Cost centre"))
 
     @classmethod
     def of(cls, booking: Booking) -> Self:
@@ -125,16 +126,16 @@ SEPA_COUNTRIES = frozenset(
 WITH_BIC = frozenset(["AD", "AL", "CH", "GB", "GI", "MC", "MD", "ME", "MK", "RS", "SM", "VA"])
 
 
-IBAN_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$")
-NO_IBAN = "This is no IBAN: two letters, two digits, and the account's number."
-WRONG_DIGIT = "A digit in this IBAN is wrong. Compare it with your bank's."
+IBAN_SHAPE = re.compile(r"[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}\Z")
+NO_IBAN = _("This is no IBAN: two letters, two digits, and the account's number.")
+WRONG_DIGIT = _("A digit in this IBAN is wrong. Compare it with your bank's.")
 
 
 class IbanForm(forms.Form):
     """An account that takes SEPA credit transfers."""
 
     holder = forms.CharField(
-        max_length=70, label="Account holder", help_text="As the bank knows them: banks compare the name.",
+        max_length=70, label=_("Account holder"), help_text=_("As the bank knows them: banks compare the name."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )  # fmt: skip
     iban = forms.CharField(
@@ -142,14 +143,14 @@ class IbanForm(forms.Form):
     )
     bic = forms.CharField(
         max_length=20, required=False, label="BIC",
-        help_text="Of banks outside the European Economic Area only.",
+        help_text=_("Of banks outside the European Economic Area only."),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )  # fmt: skip
 
     def clean_holder(self) -> str:
         holder: str = self.cleaned_data["holder"]
         if len(in_letters_of_banks(holder, 70)) < 2:
-            raise forms.ValidationError("Banks take names in Latin letters alone. Write it as the bank does.")
+            raise forms.ValidationError(_("Banks take names in Latin letters alone. Write it as the bank does."))
         return holder
 
     def clean_iban(self) -> str:
@@ -159,7 +160,7 @@ class IbanForm(forms.Form):
             looks_like_one = IBAN_SHAPE.match(iban.compact(self.cleaned_data["iban"]).upper())
             raise forms.ValidationError(WRONG_DIGIT if looks_like_one else NO_IBAN) from error
         if number[:2] not in SEPA_COUNTRIES:
-            raise forms.ValidationError("Banks of this country take no SEPA transfers.")
+            raise forms.ValidationError(_("Banks of this country take no SEPA transfers."))
         return number
 
     def clean_bic(self) -> str:
@@ -168,16 +169,18 @@ class IbanForm(forms.Form):
         try:
             return str(bic.validate(self.cleaned_data["bic"]))
         except stdnum_errors.ValidationError as error:
-            raise forms.ValidationError("This is no BIC: eight or eleven letters and digits.") from error
+            raise forms.ValidationError(_("This is no BIC: eight or eleven letters and digits.")) from error
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if cleaned.get("iban", "")[:2] in WITH_BIC and not cleaned.get("bic") and "bic" not in self.errors:
-            self.add_error("bic", "A transfer to this country needs the bank's BIC.")
+            self.add_error("bic", _("A transfer to this country needs the bank's BIC."))
         return cleaned
 
 
 class StripeForm(forms.Form):
     """Where the provider's business is: Stripe fixes it when an account is made."""
 
-    country = CountryField(blank_label="Choose").formfield(label="Country of your business")
+    country = CountryField(blank_label=_("Choose")).formfield(  # type: ignore[call-overload]
+        label=_("Country of your business")
+    )

@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from babel.dates import format_date
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification, Organization, User
@@ -17,57 +17,79 @@ from common.formats import language, locale, money, when, when_both
 
 def stage_failed(charge: Charge, payment: Payment, *, next_try: datetime) -> None:
     """A stage could not be charged: what to do, and what happens otherwise."""
-    _stage(charge, payment, "stage-failed", "could not be charged", payment.failure, next_try=next_try)
+    with written_for(charge.booking.buyer):
+        _stage(
+            charge,
+            payment,
+            "stage-failed",
+            _("Stage %(number)d of your booking could not be charged: %(price)s"),
+            _("%(price)s for %(machine)s, %(since)s to %(until)s, could not be charged."),
+            _(payment.failure),
+            next_try=next_try,
+        )
 
 
 def stage_needs_you(charge: Charge, payment: Payment, *, next_try: datetime | None) -> None:
     """The bank wants to see the buyer before it lets a stage through."""
-    why = "Your bank wants you to confirm it. That takes a minute on the page."
-    _stage(charge, payment, "stage-needs-you", "waits for you", why, next_try=next_try)
-
-
-def _stage(charge: Charge, payment: Payment, event: str, what: str, why: str, *, next_try: datetime | None) -> None:
-    booking, price = charge.booking, money(charge.amount, charge.currency)
-    page = reverse("charge_pay", args=[booking.pk, charge.pk])
-    with written_for(booking.buyer):
-        again = f"We try again on {when(next_try)}. " if next_try else ""
-        title = f"Stage {charge.number} of your booking {what}: {price}"
-        ends = f"If it stays unpaid, the booking ends when the paid time does: {when_both(charge.since)}."
-        tell(
-            user=booking.buyer,
-            event=EventKind.UNPAID,
-            key=f"{event}:{payment.pk}",
-            subject=title,
-            paragraphs=[
-                f"{price} for {booking.machine.title}, {when(charge.since)} to {when(charge.until)}, {what}.",
-                why,
-                f"{again}{ends}",
-            ],
-            text=f"{why} {again}",
-            action=("Pay it now", page),
-            tone=Notification.Tone.BAD,
-            organization=booking.organization,
-            about={"booking": str(booking.pk), "reference": booking.reference, "charge": str(charge.pk)},
+    with written_for(charge.booking.buyer):
+        _stage(
+            charge,
+            payment,
+            "stage-needs-you",
+            _("Stage %(number)d of your booking waits for you: %(price)s"),
+            _("%(price)s for %(machine)s, %(since)s to %(until)s, waits for you."),
+            _("Your bank wants you to confirm it. That takes a minute on the page."),
+            next_try=next_try,
         )
+
+
+def _stage(
+    charge: Charge, payment: Payment, event: str, title: str, said: str, why: str, *, next_try: datetime | None
+) -> None:
+    booking = charge.booking
+    words = {
+        "number": charge.number,
+        "price": money(charge.amount, charge.currency),
+        "machine": booking.machine.title,
+        "since": when(charge.since),
+        "until": when(charge.until),
+    }
+    again = _("We try again on %(when)s.") % {"when": when(next_try)} + " " if next_try else ""
+    ends = _("If it stays unpaid, the booking ends when the paid time does: %(when)s.") % {
+        "when": when_both(charge.since)
+    }
+    tell(
+        user=booking.buyer,
+        event=EventKind.UNPAID,
+        key=f"{event}:{payment.pk}",
+        subject=title % words,
+        paragraphs=[said % words, why, f"{again}{ends}"],
+        text=f"{why} {again}",
+        action=(_("Pay it now"), reverse("charge_pay", args=[booking.pk, charge.pk])),
+        tone=Notification.Tone.BAD,
+        organization=booking.organization,
+        about={"booking": str(booking.pk), "reference": booking.reference, "charge": str(charge.pk)},
+    )
 
 
 def invoice_issued(invoice: Invoice, *, to: User, address: str) -> None:
     """To where a business wants its invoices; of an organization's, to its owner or the address that it has for them."""
-    document = f"{invoice.get_series_display()} {invoice.number}"
     with written_for(to):
+        document = f"{invoice.get_series_display()} {invoice.number}"
         amount = money(invoice.gross, invoice.currency)
+        corrects = _("It corrects %(number)s.") % {"number": invoice.corrects.number} if invoice.corrects else ""
         tell(
             user=to,
             event=EventKind.INVOICE,
             key=f"invoice-issued:{invoice.pk}",
             subject=f"{document}: {amount}",
             paragraphs=[
-                f"{document} over {amount} has been issued.",
+                _("%(document)s over %(amount)s has been issued.") % {"document": document, "amount": amount},
                 _bought_by(invoice),
-                f"It corrects {invoice.corrects.number}." if invoice.corrects else "",
-                "On its page is the PDF, with the XML that accounting software reads in it.",
+                corrects,
+                _("On its page is the PDF, with the XML that accounting software reads in it."),
             ],
-            action=("Open it", reverse("invoice_detail", args=[invoice.pk])),
+            action=(_("Open it"), reverse("invoice_detail", args=[invoice.pk])),
             address=address,
             organization=invoice.organization,
             about={"invoice": str(invoice.pk), "number": invoice.number},
@@ -77,7 +99,7 @@ def invoice_issued(invoice: Invoice, *, to: User, address: str) -> None:
 def _bought_by(invoice: Invoice) -> str:
     if invoice.organization is None:
         return ""
-    return gettext("%(who)s bought this for %(name)s.") % {
+    return _("%(who)s bought this for %(name)s.") % {
         "who": invoice.owner.known_as,
         "name": invoice.organization.name,
     }
@@ -100,20 +122,20 @@ def statement_ready(account: User | Organization, month: date, *, address: str) 
 def _statement(user: User, key: str, month: date, page: str, address: str, organization: Organization | None) -> None:
     with written_for(user):
         said = format_date(month, "MMMM y", locale=locale(language()))
-        subject = gettext("Statement for %(month)s") % {"month": said}
+        subject = _("Statement for %(month)s") % {"month": said}
         tell(
             user=user,
             event=EventKind.INVOICE,
             key=key,
             subject=f"{organization.name}: {subject}" if organization else subject,
             paragraphs=[
-                gettext(
+                _(
                     "Your statement for %(month)s is ready: every invoice and credit note, with purchase orders and cost centres."
                 )
                 % {"month": said},
-                gettext("It can be downloaded as a PDF and as a table."),
+                _("It can be downloaded as a PDF and as a table."),
             ],
-            action=(gettext("Open the statement"), page),
+            action=(_("Open the statement"), page),
             address=address,
             organization=organization,
         )

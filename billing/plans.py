@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from django.contrib.auth.models import AnonymousUser
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from billing.models import Subscription, SubscriptionStatus, Tier
@@ -19,7 +22,7 @@ class Plan:
     """What a plan lets somebody do; ``None`` is without limit."""
 
     tier: Tier
-    purpose: str
+    purpose: str | Promise
     portfolios: int | None
     conversations: int | None
     messages: int | None
@@ -37,10 +40,10 @@ class Plan:
     def lines(self) -> list[str]:
         """Its limits, for people."""
         return [
-            _counted(self.portfolios, "portfolio", "portfolios"),
-            _counted(self.alerts, "alert", "alerts"),
-            _counted(self.conversations, "conversation", "conversations"),
-            _counted(self.messages, "message in each", "messages in each"),
+            _portfolios(self.portfolios),
+            _alerts(self.alerts),
+            _conversations(self.conversations),
+            _messages(self.messages),
         ]
 
 
@@ -49,19 +52,37 @@ class Plan:
 PLANS = {
     plan.tier: plan
     for plan in (
-        Plan(Tier.FREE, "A look at the market.", portfolios=1, conversations=5, messages=50, alerts=3),
-        Plan(Tier.INDIVIDUAL, "For a few machines of your own.", 3, 50, 500, 30),
-        Plan(Tier.PROFESSIONAL, "For hosting as a business.", None, None, None, None),
-        Plan(Tier.ENTERPRISE, "For whole organizations.", None, None, None, None),
+        Plan(Tier.FREE, _("A look at the market."), portfolios=1, conversations=5, messages=50, alerts=3),
+        Plan(Tier.INDIVIDUAL, _("For a few machines of your own."), 3, 50, 500, 30),
+        Plan(Tier.PROFESSIONAL, _("For hosting as a business."), None, None, None, None),
+        Plan(Tier.ENTERPRISE, _("For whole organizations."), None, None, None, None),
     )
 }
 RANK = {tier: rank for rank, tier in enumerate(Tier)}
 
 
-def _counted(count: int | None, one: str, many: str) -> str:
+def _portfolios(count: int | None) -> str:
     if count is None:
-        return f"Unlimited {many}"
-    return f"{count} {one if count == 1 else many}"
+        return gettext("Unlimited portfolios")
+    return ngettext("%(count)d portfolio", "%(count)d portfolios", count) % {"count": count}
+
+
+def _alerts(count: int | None) -> str:
+    if count is None:
+        return gettext("Unlimited alerts")
+    return ngettext("%(count)d alert", "%(count)d alerts", count) % {"count": count}
+
+
+def _conversations(count: int | None) -> str:
+    if count is None:
+        return gettext("Unlimited conversations")
+    return ngettext("%(count)d conversation", "%(count)d conversations", count) % {"count": count}
+
+
+def _messages(count: int | None) -> str:
+    if count is None:
+        return gettext("Unlimited messages in each")
+    return ngettext("%(count)d message in each", "%(count)d messages in each", count) % {"count": count}
 
 
 def subscription_of(user: User | AnonymousUser) -> Subscription | None:

@@ -5,9 +5,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
 from accounts.tax import TaxKind, split_of
 from bookings.models import Booking, Charge, ChargeKind
-from common.formats import day, money, number, percent, when
+from common.formats import counted, day, money, percent, when
 
 ZERO = Decimal(0)
 
@@ -39,7 +42,7 @@ class Costs:
     @property
     def label(self) -> str:
         """Of the total, while not all of it has been paid or asked for."""
-        return "Total, charged in stages" if any(part.charge.is_stage for part in self.parts) else "Total"
+        return _("Total, charged in stages") if any(part.charge.is_stage for part in self.parts) else _("Total")
 
 
 def costs_of(booking: Booking, *, now: datetime) -> Costs:
@@ -67,47 +70,51 @@ def _extra(booking: Booking, charges: list[Charge]) -> list[tuple[str, Decimal]]
     listed = sum((line["amount"] for line in booking.lines()), ZERO)
     asked = sum((charge.amount for charge in charges if not charge.is_extension), ZERO)
     stages = [charge.amount for charge in charges if charge.is_stage and not charge.is_open and not charge.is_paid]
-    rows = [("VAT, not charged", asked - listed)] if asked != listed and charges else []
+    rows = [(_("VAT, not charged"), asked - listed)] if asked != listed and charges else []
     rows += [(_extended(charge), charge.amount) for charge in charges if charge.is_extension and charge.is_paid]
-    return [*rows, ("Stages that are not charged", -sum(stages, ZERO))] if any(stages) else rows
+    return [*rows, (_("Stages that are not charged"), -sum(stages, ZERO))] if any(stages) else rows
 
 
 def _extended(charge: Charge) -> str:
     words = ", ".join(_words(line, charge.currency) for line in charge.lines())
-    return f"Extended to {when(charge.until)}{f': {words}' if words else ''}"
+    said = _("Extended to %(moment)s: %(lines)s") if words else _("Extended to %(moment)s")
+    return said % {"moment": when(charge.until), "lines": words}
 
 
 def _words(line: dict[str, Any], currency: str) -> str:
-    unit = line["unit"] if abs(line["quantity"]) == 1 else f"{line['unit']}s"
-    less = "less " if line["quantity"] < 0 else ""
-    return f"{less}{number(abs(line['quantity']))} {unit} × {money(line['rate'], currency)}"
+    return counted(line["unit"], line["quantity"], money(line["rate"], currency))
 
 
 def tax_words(booking: Booking, charges: list[Charge]) -> str:
     """The VAT in these charges, or why there is none. It is in each payment, so it is rounded in each."""
     if booking.tax_kind == TaxKind.REVERSE_CHARGE:
-        return "No VAT: reverse charge, you account for it."
+        return _("No VAT: reverse charge, you account for it.")
     if booking.tax_kind == TaxKind.OUTSIDE_EU:
-        return "No VAT: it is supplied outside the EU."
+        return _("No VAT: it is supplied outside the EU.")
     if booking.tax_kind != TaxKind.STANDARD:
         return ""
     splits = (split_of(booking.tax_kind, booking.tax_rate, charge.amount, charge.currency) for charge in charges)
-    tax = sum((tax for _, tax in splits), ZERO)
-    return f"Of which {percent(booking.tax_rate)} VAT: {money(tax, booking.currency)}."
+    tax = sum((tax for _net, tax in splits), ZERO)
+    return _("Of which %(rate)s VAT: %(amount)s.") % {
+        "rate": percent(booking.tax_rate),
+        "amount": money(tax, booking.currency),
+    }
 
 
 def _part(charge: Charge, *, now: datetime) -> Part:
-    label = {ChargeKind.BOOKING: "Booking", ChargeKind.STAGE: f"Stage {charge.number}"}.get(
-        ChargeKind(charge.kind), "Extension"
+    label = {ChargeKind.BOOKING: _("Booking"), ChargeKind.STAGE: _("Stage %(number)s") % {"number": charge.number}}.get(
+        ChargeKind(charge.kind), _("Extension")
     )
     tone, state, is_late = charge.tone, charge.get_status_display(), False
     if charge.is_paid and charge.paid_at:
-        state = f"Paid {day(charge.paid_at)}" if charge.amount else "Free"
+        state = _("Paid %(day)s") % {"day": day(charge.paid_at)} if charge.amount else pgettext("costs nothing", "Free")
     elif charge.paid_at:
-        state = "Given back"
+        state = _("Given back")
     elif charge.is_open and charge.is_stage:
         is_late = charge.due_at <= now
-        tone, state = ("bad", "To be paid now") if is_late else ("soft", f"Charged on {day(charge.due_at)}")
+        tone, state = (
+            ("bad", _("To be paid now")) if is_late else ("soft", _("Charged on %(day)s") % {"day": day(charge.due_at)})
+        )
     elif not charge.is_open:
-        state = "Not charged"
+        state = _("Not charged")
     return Part(charge, label, tone, state, is_late and charge.is_payable(now=now))

@@ -4,6 +4,8 @@ from collections.abc import Callable, Collection
 from datetime import datetime
 from functools import cached_property
 
+from django.utils.translation import gettext as _
+
 from common.errors import MarketplaceError
 from common.formats import when
 
@@ -36,7 +38,7 @@ class WindowTaken(BookingError):
         is_yours: bool = False,
         upkeep: Collection[Window] = (),
     ) -> None:
-        super().__init__("This window is taken.", field="start")
+        super().__init__(_("This window is taken."), field="start")
         self.upkeep = upkeep
         self.is_yours = is_yours
         self.start = start
@@ -51,18 +53,23 @@ class WindowTaken(BookingError):
     @property
     def message(self) -> str:
         if not self.taken:
-            return "Somebody was quicker: this window has just been taken."
+            return _("Somebody was quicker: this window has just been taken.")
         later = next((start for start, _ in self.free if start >= self.start), None)
-        whose = "You have it yourself" if self.is_yours else "Taken by someone else"
+        whose = _("You have it yourself: %(windows)s.") if self.is_yours else _("Taken by someone else: %(windows)s.")
         said = [
-            f"{what}: {', '.join(f'{when(start)} to {when(end)}' for start, end in windows[:3])}."
+            what % {"windows": ", ".join(_span(*window) for window in windows[:3])}
             for what, windows in (
                 (whose, [window for window in self.taken if window not in self.upkeep]),
-                ("Closed for announced maintenance", [window for window in self.taken if window in self.upkeep]),
+                (
+                    _("Closed for announced maintenance: %(windows)s."),
+                    [window for window in self.taken if window in self.upkeep],
+                ),
             )
             if windows
         ]
-        return " ".join(said) + (f" It is free from {when(later)}." if later else "")
+        if later:
+            said.append(_("It is free from %(moment)s.") % {"moment": when(later)})
+        return " ".join(said)
 
     def __str__(self) -> str:
         return self.message
@@ -93,7 +100,9 @@ class ExtensionTaken(WindowTaken):
 
     @property
     def message(self) -> str:
-        at_most = f"You can extend until {when(self.latest)}." if self.latest else "What follows is not to be had."
+        at_most = _("What follows is not to be had.")
+        if self.latest:
+            at_most = _("You can extend until %(moment)s.") % {"moment": when(self.latest)}
         return f"{super().message} {at_most}"
 
 
@@ -107,3 +116,7 @@ class RefundChanged(BookingError):
 
 class NotYours(BookingError):
     """The person has no part in this booking, or not the one that this needs."""
+
+
+def _span(start: datetime, end: datetime) -> str:
+    return _("%(start)s to %(end)s") % {"start": when(start), "end": when(end)}

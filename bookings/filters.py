@@ -13,6 +13,7 @@ import django_filters
 from django import forms
 from django.db.models import F, Q, QuerySet
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 from django_countries import countries
 
 from bookings.moments import MomentField, MomentsForm
@@ -20,10 +21,10 @@ from common.money import Currency
 from machines.models import Listing, ListingQuerySet
 
 SORTS = [
-    ("price", "Total price"),
-    ("tflops", "Price per TFLOPS"),
-    ("reliability", "Reliability"),
-    ("newest", "Newest"),
+    ("price", _("Total price")),
+    ("tflops", _("Price per TFLOPS")),
+    ("reliability", _("Reliability")),
+    ("newest", _("Newest")),
 ]
 #: Within how many days a flexible search looks for a gap, unless it says so itself.
 WITHIN_DAYS = 14
@@ -62,47 +63,56 @@ def every_country() -> list[tuple[str, str]]:
 class ListingFilter(django_filters.FilterSet):  # type: ignore[misc]
     """What a listing is. When it is free is :mod:`bookings.search`'s."""
 
-    q = django_filters.CharFilter(method="by_words", label="Words", max_length=100)
+    q = django_filters.CharFilter(method="by_words", label=_("Words"), max_length=100)
     gpu = django_filters.MultipleChoiceFilter(
         field_name="machine__gpu__slug",
         label="GPU",
         choices=[],
-        error_messages={"invalid_choice": "is not offered here."},
+        error_messages={"invalid_choice": _("is not offered here.")},
     )
     gpu_count = WholeNumberFilter(
-        field_name="machine__gpu_count", lookup_expr="gte", label="GPUs at least", min_value=0, max_value=10_000
+        field_name="machine__gpu_count", lookup_expr="gte", label=_("GPUs at least"), min_value=0, max_value=10_000
     )
     vram_gb = WholeNumberFilter(
-        field_name="machine__gpu_memory_gb", lookup_expr="gte", label="Memory each, GB", min_value=0, max_value=100_000
+        field_name="machine__gpu_memory_gb",
+        lookup_expr="gte",
+        label=_("Memory each, GB"),
+        min_value=0,
+        max_value=100_000,
     )
     ram_gb = WholeNumberFilter(
-        field_name="machine__ram_gb", lookup_expr="gte", label="RAM, GB", min_value=0, max_value=10_000_000
+        field_name="machine__ram_gb", lookup_expr="gte", label=_("RAM, GB"), min_value=0, max_value=10_000_000
     )
-    cpu = django_filters.CharFilter(method="by_cpu", label="CPU cores or model", max_length=60)
+    cpu = django_filters.CharFilter(method="by_cpu", label=_("CPU cores or model"), max_length=60)
     disk_gb = WholeNumberFilter(
-        field_name="machine__disk_size_gb", lookup_expr="gte", label="Disk, GB", min_value=0, max_value=100_000_000
+        field_name="machine__disk_size_gb", lookup_expr="gte", label=_("Disk, GB"), min_value=0, max_value=100_000_000
     )
     country = django_filters.MultipleChoiceFilter(
         field_name="machine__country",
-        label="Country",
+        label=_("Country"),
         choices=every_country,
-        error_messages={"invalid_choice": "is not the code of a country."},
+        error_messages={"invalid_choice": _("is not the code of a country.")},
     )
     price_max = django_filters.NumberFilter(
-        method="noted", label="At most", min_value=0, max_value=1_000_000_000, decimal_places=2
+        method="noted", label=_("At most"), min_value=0, max_value=1_000_000_000, decimal_places=2
     )
-    currency = django_filters.ChoiceFilter(choices=Currency.choices, label="Currency", empty_label="any")
-    start = MomentFilter(method="noted", label="Free from")
-    end = MomentFilter(method="noted", label="until")
-    days = django_filters.NumberFilter(method="noted", label="For days", min_value=Decimal("0.04"), max_value=MOST_DAYS)
-    within = django_filters.NumberFilter(method="noted", label="within days", min_value=1, max_value=365)
+    currency = django_filters.ChoiceFilter(choices=Currency.choices, label=_("Currency"), empty_label=_("any"))
+    start = MomentFilter(method="noted", label=_("Free from"))
+    end = MomentFilter(method="noted", label=_("until"))
+    days = django_filters.NumberFilter(
+        method="noted", label=_("For days"), min_value=Decimal("0.04"), max_value=MOST_DAYS
+    )
+    within = django_filters.NumberFilter(method="noted", label=_("within days"), min_value=1, max_value=365)
     verified = django_filters.ChoiceFilter(
-        method="by_proof", label="Proof", choices=[("any", "Also those not yet verified")], empty_label="Verified only"
+        method="by_proof",
+        label=_("Proof"),
+        choices=[("any", _("Also those not yet verified"))],
+        empty_label=_("Verified only"),
     )
     reliability = django_filters.NumberFilter(
-        method="by_reliability", label="Online at least, %", min_value=0, max_value=100
+        method="by_reliability", label=_("Online at least, %"), min_value=0, max_value=100
     )
-    sort = django_filters.ChoiceFilter(method="noted", label="Sort", choices=SORTS, empty_label=None)
+    sort = django_filters.ChoiceFilter(method="noted", label=_("Sort"), choices=SORTS, empty_label=None)
 
     class Meta:
         model = Listing

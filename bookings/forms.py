@@ -4,6 +4,8 @@ from datetime import datetime
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from bookings.filters import FAR
 from bookings.models import Access, WipeMethod, WipeStatus
@@ -13,14 +15,14 @@ from machines.models import MaintenanceWindow
 
 def not_far_away(moment: datetime) -> None:
     if abs(moment - timezone.now()) > FAR:
-        raise forms.ValidationError("This date is too far away.")
+        raise forms.ValidationError(gettext("This date is too far away."))
 
 
 class WindowForm(MomentsForm):
     """From when to when. Whether that can be booked is the services' question."""
 
-    start = MomentField(label="From", validators=[not_far_away])
-    end = MomentField(label="Until", validators=[not_far_away])
+    start = MomentField(label=_("From"), validators=[not_far_away])
+    end = MomentField(label=_("Until"), validators=[not_far_away])
 
 
 class BookingForm(WindowForm):
@@ -32,9 +34,9 @@ class BookingForm(WindowForm):
 class MaintenanceForm(WindowForm):
     """Time in which a machine is worked on. Whether that can be announced is the service's question."""
 
-    kind = forms.ChoiceField(label="What is worked on", choices=MaintenanceWindow.Kind.choices)
+    kind = forms.ChoiceField(label=_("What is worked on"), choices=MaintenanceWindow.Kind.choices)
     note = forms.CharField(
-        label="What buyers should know", required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2})
+        label=_("What buyers should know"), required=False, max_length=300, widget=forms.Textarea(attrs={"rows": 2})
     )
 
 
@@ -43,7 +45,7 @@ class CancelForm(forms.Form):
 
     expected_back = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
     note = forms.CharField(
-        label="A word to the other side",
+        label=_("A word to the other side"),
         required=False,
         max_length=1000,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -53,7 +55,7 @@ class CancelForm(forms.Form):
 class ExtendForm(MomentsForm):
     """A later end of a booking, and the price that the buyer was shown for it."""
 
-    end = MomentField(label="New end", validators=[not_far_away])
+    end = MomentField(label=_("New end"), validators=[not_far_away])
     expected_total = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
 
 
@@ -68,9 +70,16 @@ class AccessForm(forms.ModelForm[Access]):
     class Meta:
         model = Access
         fields = ["host", "port", "username", "host_key_fingerprint", "note"]
+        labels = {
+            "host": _("Host"),
+            "port": _("Port"),
+            "username": _("Username"),
+            "host_key_fingerprint": _("Host key fingerprint"),
+            "note": _("Note"),
+        }
         widgets = {"note": forms.Textarea(attrs={"rows": 3})}
         help_texts = {
-            "host_key_fingerprint": "As ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub prints it: SHA256:…",
+            "host_key_fingerprint": _("As ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub prints it: SHA256:…"),
         }
 
 
@@ -78,11 +87,11 @@ class WipeForm(MomentsForm):
     """Steps of a wipe that were done, with what came of them and the log that shows it."""
 
     methods = forms.MultipleChoiceField(
-        label="What was done", choices=WipeMethod.choices, widget=forms.CheckboxSelectMultiple
+        label=_("What was done"), choices=WipeMethod.choices, widget=forms.CheckboxSelectMultiple
     )
     status = forms.ChoiceField(
-        label="With what result", choices=WipeStatus.choices, widget=forms.RadioSelect, initial=WipeStatus.SUCCESS
+        label=_("With what result"), choices=WipeStatus.choices, widget=forms.RadioSelect, initial=WipeStatus.SUCCESS
     )
-    executed_at = MomentField(label="When", initial=timezone.now)
-    evidence = forms.FileField(label="Evidence", help_text="The log or transcript that shows it. At most 10 MB.")
-    note = forms.CharField(required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))
+    executed_at = MomentField(label=_("When"), initial=timezone.now)
+    evidence = forms.FileField(label=_("Evidence"), help_text=_("The log or transcript that shows it. At most 10 MB."))
+    note = forms.CharField(label=_("Note"), required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}))

@@ -5,16 +5,18 @@ The states are the logical model's (1.4). ``python manage.py draw_lifecycle`` pr
 """
 
 from django.db import models
+from django.utils.translation import gettext, pgettext_lazy
 
 from common.errors import MarketplaceError
+from common.formats import lowered
 
 
 class BookingStatus(models.TextChoices):
-    PENDING = "pending", "Pending"
-    ACTIVE = "active", "Active"
-    COMPLETED = "completed", "Completed"
-    CANCELED = "canceled", "Canceled"
-    DISPUTED = "disputed", "Disputed"
+    PENDING = "pending", pgettext_lazy("a booking", "Pending")
+    ACTIVE = "active", pgettext_lazy("a booking", "Active")
+    COMPLETED = "completed", pgettext_lazy("a booking", "Completed")
+    CANCELED = "canceled", pgettext_lazy("a booking", "Canceled")
+    DISPUTED = "disputed", pgettext_lazy("a booking", "Disputed")
 
     @property
     def tone(self) -> str:
@@ -52,5 +54,6 @@ def check_transition(before: str, after: str) -> None:
     """
     if BookingStatus(after) not in TRANSITIONS[BookingStatus(before)]:
         raise IllegalTransition(
-            f"A booking that is {BookingStatus(before).label.lower()} cannot become {BookingStatus(after).label.lower()}."
+            gettext("A booking that is %(before)s cannot become %(after)s.")
+            % {"before": lowered(BookingStatus(before).label), "after": lowered(BookingStatus(after).label)}
         )

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from bookings.models import Booking
 from common.money import rounded
@@ -34,7 +35,7 @@ class Stretch:
 
     @property
     def label(self) -> str:
-        return {"up": "In use", "down": "No heartbeat", "late": "Not handed over yet"}[self.kind]
+        return {"up": _("In use"), "down": _("No heartbeat"), "late": _("Not handed over yet")}[self.kind]
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext
 
 #: A “+” that somebody's mail program took for the blank that it stands for in an address.
 LOST_PLUS = re.compile(r"(:\d\d) (\d\d:?\d\d)$")
@@ -46,7 +47,8 @@ def in_zone(moment: datetime, zone: tzinfo) -> datetime:
     first, second = (zone.utcoffset(moment.replace(fold=fold, tzinfo=None)) for fold in (0, 1))
     if first is not None and second is not None and first < second:
         raise ValidationError(
-            f"There is no {moment:%H:%M} on that day in {zone_name(zone)}: clocks go forward over it. Choose another time.",
+            gettext("There is no %(time)s on that day in %(zone)s: clocks go forward over it. Choose another time.")
+            % {"time": f"{moment:%H:%M}", "zone": zone_name(zone)},
             code="nonexistent",
         )
     return moment.replace(tzinfo=zone, fold=0)

@@ -26,6 +26,7 @@ from django.db.models import (
 from django.db.models.functions import Least
 from django.db.models.lookups import LessThanOrEqual
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django_countries import countries
 
 from bookings.availability import WHILE_SILENT, Block, blocks_of, free_windows, whole_minute
@@ -125,7 +126,7 @@ def _wish(cleaned: dict[str, Any], *, now: datetime, ignored: list[str]) -> Wish
     start, end, days = cleaned.get("start"), cleaned.get("end"), cleaned.get("days")
     length = _hours(float(days) * 24) if days else None
     if any(moment and abs(moment - now) > FAR for moment in (start, end)):
-        ignored.append("The window: it is too far away. Servers can be booked up to a year ahead.")
+        ignored.append(gettext("The window: it is too far away. Servers can be booked up to a year ahead."))
         start = end = None
     elif start or end:
         if start and end is None and length:
@@ -133,15 +134,15 @@ def _wish(cleaned: dict[str, Any], *, now: datetime, ignored: list[str]) -> Wish
         if start and end:
             start, end = whole_minute(start), whole_minute(end)
             if end <= start:
-                ignored.append("The window: it ends before it starts.")
+                ignored.append(gettext("The window: it ends before it starts."))
             elif start < now - HOUR or end <= whole_minute(now):
-                ignored.append(f"The window: {when(start)} has passed.")
+                ignored.append(gettext("The window: %(start)s has passed.") % {"start": when(start)})
             elif end - start > timedelta(days=366):
-                ignored.append("The window: it is longer than a year.")
+                ignored.append(gettext("The window: it is longer than a year."))
             else:
                 return Wish(start=_not_passed(start, now=now, ignored=ignored), end=end)
             return Wish()
-        ignored.append("The window: say both when it starts and when it ends, or for how many days.")
+        ignored.append(gettext("The window: say both when it starts and when it ends, or for how many days."))
     if length:
         within = timedelta(days=float(cleaned.get("within") or WITHIN_DAYS))
         return Wish(length=length, within=max(within, length))
@@ -153,7 +154,10 @@ def _not_passed(start: datetime, *, now: datetime, ignored: list[str]) -> dateti
     if start >= now.replace(second=0, microsecond=0):
         return start
     soonest = whole_minute(now)
-    ignored.append(f"The time before now: {when(start)} has passed, so the window begins {when(soonest)}.")
+    ignored.append(
+        gettext("The time before now: %(start)s has passed, so the window begins %(soonest)s.")
+        % {"start": when(start), "soonest": when(soonest)}
+    )
     return soonest
 
 

@@ -230,21 +230,22 @@ def _label(bucket: date, stretch: Stretch, *, by_day: bool) -> str:
 
 
 def columns() -> list[str]:
+    """In English, as every file is."""
     return [
-        gettext("Booking"),
-        gettext("Asked for (UTC)"),
-        gettext("Member"),
-        gettext("Project"),
-        gettext("Cost centre"),
-        gettext("Purchase order"),
-        gettext("Server"),
-        gettext("GPU"),
-        gettext("Start (UTC)"),
-        gettext("End (UTC)"),
-        gettext("Hours"),
-        gettext("State"),
-        gettext("Cost"),
-        gettext("Currency"),
+        "Booking",
+        "Asked for (UTC)",
+        "Member",
+        "Project",
+        "Cost centre",
+        "Purchase order",
+        "Server",
+        "GPU",
+        "Start (UTC)",
+        "End (UTC)",
+        "Hours",
+        "State",
+        "Cost",
+        "Currency",
     ]
 
 

@@ -6,10 +6,14 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+from django_stubs_ext import StrOrPromise
 
 from bookings.availability import MINUTE, whole_minute
 from bookings.lost_time import lacked_a_key
 from bookings.models import Booking, Charge
+from common.languages import said_later
 from common.money import rounded
 from machines import pricing
 
@@ -46,9 +50,13 @@ class Terms:
     @property
     def sentence(self) -> str:
         """In words, from the same numbers."""
-        parts = [f"{_share_words(share)} until {_span_words(at_least)}" for at_least, share in self.steps]
-        rest = ", nothing after that" if self.steps[-1][0] > timedelta(0) else ""
-        return ", ".join(parts) + rest + "."
+        parts = [
+            _("%(share)s until %(moment)s") % {"share": _share_words(share), "moment": _span_words(at_least)}
+            for at_least, share in self.steps
+        ]
+        if self.steps[-1][0] > timedelta(0):
+            parts.append(_("nothing after that"))
+        return f"{', '.join(parts)}."
 
     def frozen(self) -> list[list[str | float]]:
         """As a booking keeps them: seconds and shares."""
@@ -78,7 +86,7 @@ class Refund:
     back: Decimal
     kept: Decimal
     currency: str
-    because: str
+    because: StrOrPromise
 
 
 def is_overdue(booking: Booking, *, now: datetime) -> bool:
@@ -95,21 +103,28 @@ def is_overdue(booking: Booking, *, now: datetime) -> bool:
 def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
     """What canceling the booking now gives back. Changes nothing."""
     price = booking.paid_total
+    because: StrOrPromise
     if not booking.is_paid:
-        share, because = Decimal(0), "Nothing has been paid."
+        share, because = Decimal(0), gettext_lazy("Nothing has been paid.")
     elif by_provider:
-        share, because = Decimal(1), "The provider cancels: everything comes back."
+        share, because = Decimal(1), gettext_lazy("The provider cancels: everything comes back.")
     elif is_overdue(booking, now=now):
-        share, because = Decimal(1), "The machine was not handed over in time: everything comes back."
+        share = Decimal(1)
+        because = gettext_lazy("The machine was not handed over in time: everything comes back.")
     else:
         terms = frozen_into(booking)
         share = terms.share(before_start=booking.start - now)
-        because = f"{booking.get_cancellation_terms_display()} terms: {terms.sentence}"
+        because = said_later(
+            lambda: (
+                _("%(kind)s terms: %(terms)s")
+                % {"kind": booking.get_cancellation_terms_display(), "terms": terms.sentence}
+            )
+        )
     back = rounded(price * share, booking.currency)
     return Refund(price, share, back, price - back, booking.currency, because)
 
 
-def everything(booking: Booking, because: str) -> Refund:
+def everything(booking: Booking, because: StrOrPromise) -> Refund:
     """All that was paid, for a reason that no terms change."""
     price = booking.paid_total
     return Refund(price, Decimal(1), price, Decimal(0), booking.currency, because)
@@ -126,7 +141,9 @@ class Unused:
 
     @property
     def words(self) -> str:
-        return {Decimal(1): "all of it back", Decimal(0): "nothing back"}.get(self.share, _share_words(self.share))
+        return {Decimal(1): _("all of it back"), Decimal(0): _("nothing back")}.get(
+            self.share, _share_words(self.share)
+        )
 
 
 @dataclass(frozen=True)
@@ -144,7 +161,7 @@ class Ending:
     not_charged: Decimal
     used_alone: Decimal
     currency: str
-    because: str
+    because: StrOrPromise
 
     @property
     def by_terms(self) -> Decimal:
@@ -194,13 +211,16 @@ def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = 
     alone = Decimal(0)
     if was_never_let_in(booking, now=now):
         lines: tuple[Unused, ...] = (Unused(booking.end - end, Decimal(1), price, price),)
-        because = "You have not been let in: everything comes back."
+        because: StrOrPromise = gettext_lazy("You have not been let in: everything comes back.")
     else:
         lines = tuple(_unused(booking, [charge for charge in charges if charge.is_paid], end, price))
         terms = frozen_into(booking)
         alone = _alone(booking, end)
-        because = (
-            f"{booking.get_cancellation_terms_display()} terms, as if each unused minute began then: {terms.sentence}"
+        because = said_later(
+            lambda: (
+                _("%(kind)s terms, as if each unused minute began then: %(terms)s")
+                % {"kind": booking.get_cancellation_terms_display(), "terms": terms.sentence}
+            )
         )
     return Ending(end, lines, price, open_stages, alone, booking.currency, because)
 
@@ -234,13 +254,15 @@ def _unused(booking: Booking, paid: Sequence[Charge], end: datetime, most: Decim
 
 
 def _share_words(share: Decimal) -> str:
-    return {Decimal("1"): "full refund", Decimal("0.5"): "half back"}.get(share, f"{share:.0%} back")
+    named = {Decimal("1"): _("full refund"), Decimal("0.5"): _("half back")}
+    return named.get(share, _("%(share)s%% back") % {"share": f"{share * 100:.0f}"})
 
 
 def _span_words(span: timedelta) -> str:
     hours = int(span.total_seconds() // 3600)
     if hours <= 0:
-        return "the start"
+        return _("the start")
     if hours % 24 == 0 and hours > 24:
-        return f"{hours // 24} days before the start"
-    return f"{hours} hour{'s' if hours != 1 else ''} before the start"
+        days = hours // 24
+        return ngettext("%(days)s day before the start", "%(days)s days before the start", days) % {"days": days}
+    return ngettext("%(hours)s hour before the start", "%(hours)s hours before the start", hours) % {"hours": hours}

@@ -4,14 +4,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext as _
+
 from bookings.lifecycle import BookingStatus
 from bookings.models import ACCESS_WORK, Booking, BookingEvent, Charge, DataWipe, WipeMethod, WipeStatus
+from bookings.records import said
 from bookings.services.erasure import NOT_ERASED
 from bookings.services.mismatch import NOT_AS_BOOKED
 from bookings.services.provision import COULD_NOT, TRIES
 from bookings.terms import is_overdue
 from common.formats import duration, money
+from common.languages import in_english
 from machines.models import Work, WorkKind, WorkState
+
+#: Who did it, as the lines of the history call them, and as it is said after “by”.
+BUYER, PROVIDER, ADMINISTRATOR = "the buyer", "the provider", "an administrator"
+AFTER_BY = {
+    BUYER: pgettext_lazy("by", "the buyer"),
+    PROVIDER: pgettext_lazy("by", "the provider"),
+    ADMINISTRATOR: pgettext_lazy("by", "an administrator"),
+}
 
 
 @dataclass(frozen=True)
@@ -31,15 +44,15 @@ def steps(booking: Booking, *, now: datetime) -> list[Step]:
 
 
 def _past(booking: Booking) -> list[Step]:
-    people = {booking.buyer_id: "the buyer", booking.machine.provider_id: "the provider"}
+    people = {booking.buyer_id: BUYER, booking.machine.provider_id: PROVIDER}
     unclean = _unclean(booking)
     return [
         Step(
-            event.what,
+            said(event.what),
             # What a person canceled is as they wanted it; what the marketplace had to cancel went wrong.
             "bad" if _went_wrong(event) or _tells_of(event, unclean) else "done",
             event.at,
-            event.detail,
+            said(event.detail),
             _by(event, people),
         )
         for event in booking.events.all()
@@ -54,8 +67,8 @@ def _went_wrong(event: BookingEvent) -> bool:
 
 def _by(event: BookingEvent, people: dict[UUID, str]) -> str:
     """Who did it, unless the line says so itself."""
-    who = people.get(event.actor_id, "an administrator") if event.actor_id else ""
-    return "" if who and who in event.what else who
+    who = people.get(event.actor_id, ADMINISTRATOR) if event.actor_id else ""
+    return "" if not who or who in event.what else str(AFTER_BY[who])
 
 
 def _unclean(booking: Booking) -> list[DataWipe]:
@@ -65,6 +78,7 @@ def _unclean(booking: Booking) -> list[DataWipe]:
     return [wipe for wipe in booking.wipes.all() if wipe.status != WipeStatus.SUCCESS]
 
 
+@in_english()
 def _tells_of(event: BookingEvent, wipes: list[DataWipe]) -> bool:
     """Whether the event is the line that was written with one of these records, by the same person at the same time."""
     return any(
@@ -77,30 +91,41 @@ def _tells_of(event: BookingEvent, wipes: list[DataWipe]) -> bool:
 def _present(booking: Booking, *, now: datetime) -> list[Step]:
     access = getattr(booking, "access", None)
     if booking.is_hold:
-        return [Step("Waiting for payment", "now", booking.hold_expires_at, "The window is given back at this time.")]
+        return [
+            Step(_("Waiting for payment"), "now", booking.hold_expires_at, _("The window is given back at this time."))
+        ]
     if booking.is_confirmed and booking.start > now:
-        return [Step("Confirmed, waiting for the start", "now", "now", f"{duration(booking.start - now)} to go")]
+        return [
+            Step(
+                _("Confirmed, waiting for the start"),
+                "now",
+                _("now"),
+                _("%(time)s to go") % {"time": duration(booking.start - now)},
+            )
+        ]
     if booking.is_confirmed and not is_overdue(booking, now=now):
-        return [Step("Starting", "now", "now", "This page tells by itself when it is yours.")]
+        return [Step(_("Starting"), "now", _("now"), _("This page tells by itself when it is yours."))]
     if booking.is_confirmed:
         return [
             Step(
-                "Not handed over in time",
+                _("Not handed over in time"),
                 "bad",
-                "now",
-                "Nothing starts on a machine that has not been shown to be erased after the booking before. You can wait: "
-                "the time is added at the end, or refunded. Or cancel with a full refund.",
+                _("now"),
+                _(
+                    "Nothing starts on a machine that has not been shown to be erased after the booking before. You can wait: "
+                    "the time is added at the end, or refunded. Or cancel with a full refund."
+                ),
             )
         ]
     if booking.is_awaiting_wipe and booking.is_automatic:
         return [_erasing(booking, now=now)]
     if booking.is_awaiting_wipe:
-        return [Step("Being erased", "now", "now", "The machine is in quarantine until every step is shown.")]
+        return [Step(_("Being erased"), "now", _("now"), _("The machine is in quarantine until every step is shown."))]
     if booking.is_active and booking.end > now and booking.is_automatic and not access:
         return [_letting_in(booking, now=now)]
     if booking.is_active and booking.end > now:
-        what = "Yours" if access else "Started: the provider is letting you in"
-        return [Step(what, "now", "now", f"{duration(booking.end - now)} left")]
+        what = _("Yours") if access else _("Started: the provider is letting you in")
+        return [Step(what, "now", _("now"), _("%(time)s left") % {"time": duration(booking.end - now)})]
     return []
 
 
@@ -126,12 +151,18 @@ class _Asked:
     @property
     def of_all(self) -> str:
         """``2 of 4 servers are ready`` for a cluster, nothing for a single server."""
-        return f" {self.done} of {len(self.works)} servers are ready." if len(self.works) > 1 else ""
+        if len(self.works) < 2:
+            return ""
+        return _("%(done)s of %(all)s servers are ready.") % {"done": self.done, "all": len(self.works)}
 
     def next_try(self, *, now: datetime) -> datetime | None:
         """When it goes on, where nothing but a pause is in the way."""
         waiting = [work.not_before for work in self.works if work.state == WorkState.WAITING]
         return min(waiting) if waiting and min(waiting) > now else None
+
+
+def _told(*sentences: str) -> str:
+    return " ".join(filter(None, sentences))
 
 
 def _asked(booking: Booking, *kinds: str) -> _Asked:
@@ -145,34 +176,50 @@ def _letting_in(booking: Booking, *, now: datetime) -> Step:
     """What the agents are doing to let the buyer in."""
     asked = _asked(booking, *ACCESS_WORK)
     if not booking.keys_let_in().exists():
-        return Step("Waiting for the buyer's SSH key", "now", "now", "Without one the agent cannot let anybody in.")
+        return Step(
+            _("Waiting for the buyer's SSH key"), "now", _("now"), _("Without one the agent cannot let anybody in.")
+        )
     if asked.has(WorkState.LEASED):
-        what = "The agent is making the account"
-        return Step(what, "now", "now", f"It checks by a log-in of its own that it works.{asked.of_all}")
+        what = _("The agent is making the account")
+        return Step(what, "now", _("now"), _told(_("It checks by a log-in of its own that it works."), asked.of_all))
     if next_try := asked.next_try(now=now):
-        told = " The provider has been told. If it stays so, everything comes back." if asked.is_stubborn else ""
+        told = _("The provider has been told. If it stays so, everything comes back.") if asked.is_stubborn else ""
         state = "bad" if asked.is_stubborn else "now"
-        return Step("The agent tries again", state, next_try, f"It could not let the buyer in.{asked.of_all}{told}")
+        return Step(
+            _("The agent tries again"), state, next_try, _told(_("It could not let the buyer in."), asked.of_all, told)
+        )
     if asked.has(WorkState.WAITING) or not asked.works:
-        return Step("Waiting for the machine's agent", "now", "now", f"It begins as soon as it answers.{asked.of_all}")
+        return Step(
+            _("Waiting for the machine's agent"),
+            "now",
+            _("now"),
+            _told(_("It begins as soon as it answers."), asked.of_all),
+        )
     if asked.has(WorkState.FAILED):
-        return Step(COULD_NOT, "bad", "now", "The provider has been told. If it stays so, everything comes back.")
-    return Step("Almost there", "now", "now", asked.of_all.strip())
+        return Step(
+            gettext(COULD_NOT), "bad", _("now"), _("The provider has been told. If it stays so, everything comes back.")
+        )
+    return Step(_("Almost there"), "now", _("now"), asked.of_all)
 
 
 def _erasing(booking: Booking, *, now: datetime) -> Step:
     """What the agents are doing to erase the machine."""
     asked = _asked(booking, WorkKind.WIPE)
     shown = {wipe.method for wipe in booking.wipes.all() if wipe.status == WipeStatus.SUCCESS}
-    steps = f" {len(shown)} of {len(WipeMethod)} steps were done at the last try." if shown else ""
-    kept = f"The machine is in quarantine until every step is shown.{steps}"
+    steps = _("%(shown)s of %(all)s steps were done at the last try.") if shown else ""
+    kept = _told(
+        _("The machine is in quarantine until every step is shown."),
+        steps and steps % {"shown": len(shown), "all": len(WipeMethod)},
+    )
     if asked.has(WorkState.LEASED):
-        return Step("Being erased by the agent", "now", "now", kept)
+        return Step(_("Being erased by the agent"), "now", _("now"), kept)
     if next_try := asked.next_try(now=now):
-        return Step("The agent erases it once more", "now", next_try, kept)
+        return Step(_("The agent erases it once more"), "now", next_try, kept)
     if asked.has(WorkState.WAITING):
-        return Step("Waiting for the agent to erase it", "now", "now", f"It begins as soon as it answers. {kept}")
-    return Step("Not erased yet", "bad", "now", f"Somebody has to see to the machine. {kept}")
+        return Step(
+            _("Waiting for the agent to erase it"), "now", _("now"), _told(_("It begins as soon as it answers."), kept)
+        )
+    return Step(_("Not erased yet"), "bad", _("now"), _told(_("Somebody has to see to the machine."), kept))
 
 
 def _price(charge: Charge) -> str:
@@ -183,21 +230,26 @@ def _future(booking: Booking, *, now: datetime) -> list[Step]:
     if booking.is_canceled or booking.is_completed:
         return []
     timed = [
-        (charge.due_at, Step(f"Stage {charge.number} is charged", "next", charge.due_at, _price(charge)))
+        (
+            charge.due_at,
+            Step(_("Stage %(number)s is charged") % {"number": charge.number}, "next", charge.due_at, _price(charge)),
+        )
         for charge in booking.charges.all()
         if charge.is_open and charge.is_stage and charge.due_at > now
     ]
     if booking.start > now:
-        handed_over = Step("Handed over", "next", booking.start, "You get the command and the host key to expect.")
+        handed_over = Step(
+            _("Handed over"), "next", booking.start, _("You get the command and the host key to expect.")
+        )
         timed.append((booking.start, handed_over))
     coming = [step for _, step in sorted(timed, key=lambda one: one[0])]
     if booking.end > now:
         coming.append(
             Step(
-                "Access ends, the machine is erased",
+                _("Access ends, the machine is erased"),
                 "next",
                 booking.end,
-                "Keys, processes, home, account; then verified.",
+                _("Keys, processes, home, account; then verified."),
             )
         )
     held = sum(
@@ -205,5 +257,5 @@ def _future(booking: Booking, *, now: datetime) -> list[Step]:
     )
     free = booking.blocked_until - held
     by = free if free > now else ""
-    coming.append(Step("Erased, with evidence", "next", by, "Never billed."))
+    coming.append(Step(_("Erased, with evidence"), "next", by, _("Never billed.")))
     return coming

@@ -6,14 +6,20 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString, mark_safe
 
+from common.formats import language
+
 
 def draw(name: str, /, **values: Any) -> SafeString:
     return render_to_string(f"components/{name}.html", values)
 
 
-@lru_cache(2048, typed=True)
 def draw_words(name: str, /, *values: tuple[str, str]) -> SafeString:
-    """As :func:`draw` for what is made of a few words alone, and is drawn in every row: remembered."""
+    """As :func:`draw` for what is made of a few words alone, and is drawn in every row: remembered, by language."""
+    return _drawn(name, language(), *((key, str(words)) for key, words in values))
+
+
+@lru_cache(2048, typed=True)
+def _drawn(name: str, _language: str, /, *values: tuple[str, str]) -> SafeString:
     return draw(name, **dict(values))
 
 

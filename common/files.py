@@ -8,6 +8,7 @@ from typing import IO
 
 from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
+from django.utils.translation import gettext as _
 
 from common.errors import MarketplaceError
 
@@ -59,7 +60,7 @@ def store(name: str, data: bytes) -> str:
         name = default_storage.save(name, ContentFile(data))
     except Exception as error:  # each storage has errors of its own
         log.warning("%s could not be stored: %r", name, error)
-        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+        raise StorageAway(_("The marketplace's storage is away. Try again in a moment.")) from error
     stored.append(name)
     return name
 
@@ -76,7 +77,7 @@ def put(name: str, file: IO[bytes]) -> None:
         stored = default_storage.save(name, File(file))
     except Exception as error:  # each storage has errors of its own
         log.warning("%s could not be stored: %r", name, error)
-        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+        raise StorageAway(_("The marketplace's storage is away. Try again in a moment.")) from error
     if stored != name:
         delete(stored)
         raise StorageAway(f"Somebody else stored {name} at the same moment.")
@@ -86,14 +87,14 @@ def put(name: str, file: IO[bytes]) -> None:
 def _told(name: str | None) -> Iterator[str]:
     """What goes wrong with this file, in our own errors."""
     if not name:
-        raise FileMissing("There is no such file.")
+        raise FileMissing(_("There is no such file."))
     try:
         yield name
     except FileNotFoundError as error:
         raise FileMissing(f"{name} is not in the storage.") from error
     except Exception as error:  # each storage has errors of its own
         log.warning("%s could not be read: %r", name, error)
-        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+        raise StorageAway(_("The marketplace's storage is away. Try again in a moment.")) from error
 
 
 def read(name: str | None) -> bytes:
@@ -124,7 +125,7 @@ def delete(name: str) -> None:
         default_storage.delete(name)
     except Exception as error:  # each storage has errors of its own
         log.warning("%s could not be deleted: %r", name, error)
-        raise StorageAway("The marketplace's storage is away. Try again in a moment.") from error
+        raise StorageAway(_("The marketplace's storage is away. Try again in a moment.")) from error
 
 
 def _delete(name: str) -> None:

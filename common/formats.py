@@ -15,10 +15,10 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import ROUND_DOWN, Decimal, InvalidOperation
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, format_timedelta
 from babel.numbers import format_currency, format_decimal
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
@@ -29,6 +29,13 @@ NOTHING = "–"
 NBSP = "\N{NO-BREAK SPACE}"
 REMEMBERED = 8192
 
+#: Units of time as CLDR calls them, and their seconds.
+UNITS: tuple[tuple[Literal["day", "hour", "minute", "second"], int], ...] = (
+    ("day", 86_400),
+    ("hour", 3_600),
+    ("minute", 60),
+    ("second", 1),
+)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
@@ -110,6 +117,12 @@ def number(value: Any, unit: str = "") -> str:
     if exact is None:
         return NOTHING
     return _with_unit(_decimal(str(exact), "#,##0.##", language(), region()), unit)
+
+
+def amount(value: Any) -> str:
+    """Money of no one currency: ``1250`` → ``1,250.00``."""
+    exact = as_decimal(value)
+    return NOTHING if exact is None else _decimal(str(exact), "#,##0.00", language(), region())
 
 
 def gb(value: Any) -> str:
@@ -219,9 +232,17 @@ def day(value: date | datetime | None, *, now: datetime | None = None) -> str:
     return _day(timezone.localtime(value, at.zone).date() if isinstance(value, datetime) else value, at)
 
 
+def month(value: date | datetime | None) -> str:
+    """``November 2026``, in the person's own time zone if it is a moment."""
+    if value is None:
+        return NOTHING
+    named = timezone.localtime(value).date() if isinstance(value, datetime) else value
+    return format_date(named, "LLLL y", locale=locale(language()))
+
+
 def weekday(value: datetime) -> str:
     """As short as a day can be said: ``Fri 27``."""
-    return _date(timezone.localtime(value).date(), "EEE d", language())
+    return _date(timezone.localtime(value).date(), "weekday", language())
 
 
 def clock(value: datetime | None) -> str:
@@ -275,8 +296,18 @@ def ago(value: datetime | None, *, now: datetime | None = None) -> str:
     distance = value - (now or timezone.now())
     if abs(distance) < MINUTE:
         return _("just now")
-    words = duration(abs(distance), parts=1)
-    return _("in %s") % words if distance > timedelta() else _("%s ago") % words
+    return _distance(int(distance.total_seconds()), language())
+
+
+@lru_cache(REMEMBERED)
+def _distance(seconds: int, language: str) -> str:
+    """Cut to the largest unit, as :func:`duration` does it; the language puts the words around it."""
+    unit, size = next((unit for unit in UNITS if abs(seconds) >= unit[1]), UNITS[-1])
+    whole = timedelta(seconds=abs(seconds) // size * size) * (1 if seconds > 0 else -1)
+    # Without a threshold that would make weeks or months of many days.
+    return format_timedelta(
+        whole, granularity=unit, threshold=float("inf"), add_direction=True, locale=locale(language)
+    )
 
 
 @lru_cache(REMEMBERED)
@@ -305,16 +336,24 @@ def _when_both(value: datetime, at: Here) -> str:
 
 
 def _day(value: date, at: Here) -> str:
-    return _date(value, "EEE d MMM" if value.year == at.year else "EEE d MMM y", at.language)
+    return _date(value, "day" if value.year == at.year else "day of a year", at.language)
 
 
 def _clock(local: datetime, language: str) -> str:
     return _time(local.hour, local.minute, language)
 
 
+#: How a language writes a day, shortly: CLDR's own short forms are longer, or put commas into what stands in lists.
+DAYS = {
+    "en": {"weekday": "EEE d", "day": "EEE d MMM", "day of a year": "EEE d MMM y"},
+    "de": {"weekday": "ccc d.", "day": "ccc d. LLL", "day of a year": "ccc d. LLL y"},
+}
+
+
 @lru_cache(REMEMBERED)
-def _date(value: date, pattern: str, language: str) -> str:
-    return format_date(value, pattern, locale=locale(language))
+def _date(value: date, kind: str, language: str) -> str:
+    spoken = locale(language)
+    return format_date(value, DAYS.get(spoken.language, DAYS["en"])[kind], locale=spoken)
 
 
 @lru_cache(REMEMBERED)
@@ -353,3 +392,25 @@ def hours(value: timedelta | Any) -> str:
         return NOTHING
     text = _decimal(str(exact), "#,##0.##", language(), region())
     return ngettext("%s hour", "%s hours", 1 if exact == 1 else 2) % text
+
+
+# Words ------------------------------------------------------------------------------------------------
+
+
+def lowered(words: Any) -> str:
+    """A label as it stands within a sentence: in small letters, but not in German, whose nouns keep their large ones."""
+    return str(words) if language() == "de" else str(words).lower()
+
+
+def counted(unit: str, quantity: int, rate: str) -> str:
+    """A line of a quote: ``3 days × €20.00``; what is taken off begins with ``less``. ``unit``: hour, day, week, …"""
+    count = abs(quantity)
+    words = {
+        "hour": ngettext("%(count)s hour × %(rate)s", "%(count)s hours × %(rate)s", count),
+        "day": ngettext("%(count)s day × %(rate)s", "%(count)s days × %(rate)s", count),
+        "week": ngettext("%(count)s week × %(rate)s", "%(count)s weeks × %(rate)s", count),
+        "month": ngettext("%(count)s month × %(rate)s", "%(count)s months × %(rate)s", count),
+        "item": ngettext("%(count)s item × %(rate)s", "%(count)s items × %(rate)s", count),
+    }[unit]
+    line = words % {"count": number(count), "rate": rate}
+    return _("less %(line)s") % {"line": line} if quantity < 0 else line

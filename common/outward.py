@@ -146,7 +146,25 @@ def addresses_of(parts: Url, *, within: float = LONGEST_LOOKUP, field: str = "ur
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str], *, ports: Collection[int], within: float) -> Answer:
-    """POST ``body`` once. Redirects are answers like others. ``within``: seconds for everything together.
+    """POST ``body`` once, and read the beginning of what is answered. Errors as of :func:`ask`."""
+    status, answered, beginning = ask("POST", url, body, headers, ports=ports, within=within)
+    return Answer(status, answered, beginning.decode("utf-8", "replace").replace("\0", ""))
+
+
+def ask(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    *,
+    ports: Collection[int],
+    within: float,
+    most: int = MOST_READ,
+) -> tuple[int, Mapping[str, str], bytes]:
+    """Ask once: status, headers, and at most ``most`` bytes of the body. Redirects are answers like others.
+
+    Args:
+        within: seconds for everything together.
 
     Raises:
         TargetRefused: not to such an address, or not any more.
@@ -168,7 +186,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, ports: Collection
             connection.close()
             continue
         try:
-            return _ask(connection, parts, body, headers)
+            return _answer(connection, parts, method, body, headers, most)
         except (OSError, HTTPError, ValueError) as error:
             raise _no_answer(error, connection) from error
         finally:
@@ -176,16 +194,18 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, ports: Collection
     raise failure or NoAnswer(_late())
 
 
-def _ask(connection: "_Held", parts: Url, body: bytes, headers: Mapping[str, str]) -> Answer:
+def _answer(
+    connection: "_Held", parts: Url, method: str, body: bytes | None, headers: Mapping[str, str], most: int
+) -> tuple[int, Mapping[str, str], bytes]:
     host = parts.netloc or ""
     connection.http.request(
-        "POST", parts.request_uri, body=body, headers={"Host": host, **headers}, preload_content=False
+        method, parts.request_uri, body=body, headers={"Host": host, **headers}, preload_content=False
     )
     response = connection.http.getresponse()
-    excerpt = response.read(MOST_READ, decode_content=False) or b""
+    beginning = response.read(most, decode_content=False) or b""
     if connection.is_late:
         raise TimeoutError
-    return Answer(response.status, response.headers, excerpt.decode("utf-8", "replace").replace("\0", ""))
+    return response.status, response.headers, beginning
 
 
 def _no_answer(error: Exception, connection: "_Held") -> NoAnswer:

@@ -3,6 +3,7 @@
 from functools import cache
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from limits import parse
 from limits.storage import RedisStorage
 from limits.strategies import MovingWindowRateLimiter
@@ -26,4 +27,4 @@ def spend(rate: str, *key: str) -> None:
         TooManyRequests: the rate is used up.
     """
     if not _limiter().hit(parse(rate), *key):
-        raise TooManyRequests("That was too often in a short time. Wait a minute, then try again.")
+        raise TooManyRequests(_("That was too often in a short time. Wait a minute, then try again."))

@@ -20,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey as Ed25519Key
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_public_key
+from django.utils.translation import gettext as _
 from sshsig import sshsig as library
 
 #: Longest armored signature that is looked at, in letters. One of Ed25519 has about 300.
@@ -97,33 +98,33 @@ def verify(*, public_key: str, namespace: str, data: bytes, signature: str) -> N
     key = read_public_key(public_key)
     found = _read(signature)
     if found.public_key != key.blob:
-        raise BadSignature("The signature was made with another key.")
+        raise BadSignature(_("The signature was made with another key."))
     if found.namespace != namespace.encode():
-        raise BadSignature("The signature was made for another purpose.")
+        raise BadSignature(_("The signature was made for another purpose."))
     if found.hash_algo not in HASHES:
-        raise BadSignature("The signature uses a hash algorithm that is not accepted.")
+        raise BadSignature(_("The signature uses a hash algorithm that is not accepted."))
     # The library takes the kind of the signature for granted.
     if len(found.signature) != 83 or not found.signature.startswith(_string(KEY_TYPE) + struct.pack(">I", 64)):
-        raise BadSignature("The signature is not one of an Ed25519 key.")
+        raise BadSignature(_("The signature is not one of an Ed25519 key."))
     try:
         library.check_signature(data, signature, namespace)
     except (library.InvalidSignature, NotImplementedError, ValueError) as error:
-        raise BadSignature("The signature does not fit what was signed.") from error
+        raise BadSignature(_("The signature does not fit what was signed.")) from error
 
 
 def _read(armored: str) -> library.SshsigSignature:
     if len(armored) > LONGEST:
-        raise BadSignature("The signature is too long to be one.")
+        raise BadSignature(_("The signature is too long to be one."))
     match = ARMOR.fullmatch(armored)
     if match is None:
-        raise BadSignature("This is not an armored SSH signature.")
+        raise BadSignature(_("This is not an armored SSH signature."))
     try:
         raw = base64.b64decode("".join(match[1].split()), validate=True)
         found = library.SshsigSignature(raw)
     except (binascii.Error, ValueError, NotImplementedError) as error:
-        raise BadSignature("This is not a complete SSH signature.") from error
+        raise BadSignature(_("This is not a complete SSH signature.")) from error
     if bytes(found) != raw:
-        raise BadSignature("The signature holds more or less than a signature does.")
+        raise BadSignature(_("The signature holds more or less than a signature does."))
     return found
 
 

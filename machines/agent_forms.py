@@ -4,6 +4,8 @@ from typing import Any
 
 from django import forms
 from django.core.validators import MaxLengthValidator, RegexValidator
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from machines.models import AccessKind, Machine, MachineKind, Node
 from machines.services.errors import MachineError
@@ -12,10 +14,12 @@ from machines.services.machines import MOST_NODES, NodeFacts, check_node_names, 
 IMAGE = "docker.io/library/ubuntu:24.04"
 #: Kinds of access that an agent gives, in the words of a choice.
 WAYS = (
-    (AccessKind.AGENT.value, "An account on the machine"),
-    (AccessKind.CONTAINER.value, "A container with the GPUs, made anew for each booking"),
+    (AccessKind.AGENT.value, _("An account on the machine")),
+    (AccessKind.CONTAINER.value, _("A container with the GPUs, made anew for each booking")),
 )
-IS_IMAGE = RegexValidator(r"^[a-z0-9][a-z0-9._\-/:@]*$", "The name of an image, as in docker.io/library/ubuntu:24.04.")
+IS_IMAGE = RegexValidator(
+    r"^[a-z0-9][a-z0-9._\-/:@]*\Z", _("The name of an image, as in docker.io/library/ubuntu:24.04.")
+)
 #: What stands in the columns until the agent has read the machine.
 UNREAD = {"cpu_model": "not read yet", "cpu_cores": 0, "ram_gb": 0, "disk_type": "not read yet", "disk_size_gb": 0}
 
@@ -24,14 +28,14 @@ def access_fields() -> dict[str, forms.Field]:
     """How buyers get in, where an agent lets them in."""
     return {
         "access_kind": forms.ChoiceField(
-            label="What a buyer gets", choices=WAYS, initial=AccessKind.AGENT, widget=forms.RadioSelect
+            label=_("What a buyer gets"), choices=WAYS, initial=AccessKind.AGENT, widget=forms.RadioSelect
         ),
         "container_image": forms.CharField(
-            label="Image of the container",
+            label=_("Image of the container"),
             max_length=200,
             required=False,
             validators=[IS_IMAGE],
-            help_text="Only for containers. The machine needs podman or docker.",
+            help_text=_("Only for containers. The machine needs podman or docker."),
             widget=forms.TextInput(attrs={"placeholder": IMAGE}),
         ),
     }
@@ -40,33 +44,33 @@ def access_fields() -> dict[str, forms.Field]:
 class AgentMachineForm(forms.ModelForm):  # type: ignore[type-arg]
     """A new machine, as much of it as an agent cannot find out."""
 
-    nodes = forms.CharField(
-        label="Nodes",
-        max_length=MOST_NODES * 81,
-        help_text=f"Their names, one after another, or how many there are: 4 makes node-01 to node-04. "
-        f"At most {MOST_NODES}.",
-    )
+    nodes = forms.CharField(label=_("Nodes"), max_length=MOST_NODES * 81)
 
     class Meta:
         model = Machine
         fields = ["name", "country", "region", "network_bandwidth", "network_mbps", "ssh_host", "ssh_port"]
         labels = {
-            "region": "Region or city",
-            "network_bandwidth": "Network",
-            "ssh_host": "Address buyers log in to",
-            "ssh_port": "SSH port",
+            "name": _("Name"),
+            "country": _("Country"),
+            "region": _("Region or city"),
+            "network_bandwidth": _("Network"),
+            "ssh_host": _("Address buyers log in to"),
+            "ssh_port": _("SSH port"),
         }
         help_texts = {
-            "name": "Your own name for it. Buyers see it too.",
-            "network_bandwidth": "The link, as in “10 Gbps”.",
-            "network_mbps": "What a download from the internet really gets.",
-            "ssh_host": "Only if it is not the one that the machine calls from.",
+            "name": _("Your own name for it. Buyers see it too."),
+            "network_bandwidth": _("The link, as in “10 Gbps”."),
+            "network_mbps": _("What a download from the internet really gets."),
+            "ssh_host": _("Only if it is not the one that the machine calls from."),
         }
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.kind = kind
         self.fields |= access_fields()
+        self.fields["nodes"].help_text = gettext(
+            "Their names, one after another, or how many there are: 4 makes node-01 to node-04. At most %(most)d."
+        ) % {"most": MOST_NODES}
         if self.instance.created_at:
             self.initial["nodes"] = " ".join(node.name for node in self.instance.nodes.all())
         for name in ("nodes",) if kind == MachineKind.SINGLE else ("ssh_host", "ssh_port"):

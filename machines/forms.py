@@ -9,6 +9,8 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.forms import BaseFormSet, formset_factory
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from common.formats import money
 from common.money import minor_unit
@@ -16,7 +18,7 @@ from machines.agent_forms import IMAGE, access_fields
 from machines.models import AccessKind, Benchmark, GPUModel, Listing, Machine, MachineKind, Node
 from machines.models.benchmark import LEAST, MOST, VALUES
 from machines.models.listing import RATES, most_rate
-from machines.services.benchmarks import OUT_OF_BOUNDS, check_moment
+from machines.services.benchmarks import check_moment, out_of_bounds
 from machines.services.errors import MachineError
 from machines.services.machines import LOCKED, LONGEST_TURNAROUND, MEASURED, MOST_NODES, NodeFacts, like
 
@@ -49,11 +51,12 @@ class MinutesField(forms.IntegerField):
 
 def turnaround_field() -> MinutesField:
     return MinutesField(
-        label="Turnaround, minutes",
+        label=_("Turnaround, minutes"),
         shortest=settings.MARKETPLACE_TURNAROUND,
         longest=LONGEST_TURNAROUND,
-        help_text="To erase it after each booking. Shown in the calendar, never billed. "
-        "A change counts for bookings to come.",
+        help_text=_(
+            "To erase it after each booking. Shown in the calendar, never billed. A change counts for bookings to come."
+        ),
     )
 
 
@@ -85,20 +88,22 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
             "turnaround",
         ]
         labels = {
-            "gpu": "GPU model",
-            "gpu_model": "Another GPU model",
-            "network_bandwidth": "Network",
-            "disk_type": "Kind of disk",
-            "os": "Operating system",
-            "region": "Region or city",
+            "name": _("Name"),
+            "country": _("Country"),
+            "gpu": _("GPU model"),
+            "gpu_model": _("Another GPU model"),
+            "network_bandwidth": _("Network"),
+            "disk_type": _("Kind of disk"),
+            "os": _("Operating system"),
+            "region": _("Region or city"),
         }
         help_texts = {
-            "gpu": "None for a CPU server.",
-            "gpu_model": "Only if the list above does not have it.",
-            "gpu_memory_gb": "Empty: what the data sheet says.",
-            "network_bandwidth": "The link, as in “10 Gbps”.",
-            "network_mbps": "What a download from the internet really gets.",
-            "os": "As in “Ubuntu 24.04”, with the GPU driver's version.",
+            "gpu": _("None for a CPU server."),
+            "gpu_model": _("Only if the list above does not have it."),
+            "gpu_memory_gb": _("Empty: what the data sheet says."),
+            "network_bandwidth": _("The link, as in “10 Gbps”."),
+            "network_mbps": _("What a download from the internet really gets."),
+            "os": _("As in “Ubuntu 24.04”, with the GPU driver's version."),
         }
 
     def __init__(self, *args: Any, kind: str, **kwargs: Any) -> None:
@@ -108,7 +113,7 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
         self._ask_for_access()
         gpu = self.fields["gpu"]
         gpu.queryset = GPUModel.objects.order_by("name")  # type: ignore[attr-defined]
-        gpu.empty_label = "None, or another"  # type: ignore[attr-defined]
+        gpu.empty_label = _("None, or another")  # type: ignore[attr-defined]
         self.fields["gpu_memory_gb"].required = False
         if not self.instance.gpu_memory_gb:
             self.initial["gpu_memory_gb"] = None
@@ -137,9 +142,9 @@ class MachineForm(forms.ModelForm):  # type: ignore[type-arg]
         sheet, count = data.get("gpu"), data.get("gpu_count", self.instance.gpu_count)
         data["gpu_memory_gb"] = data.get("gpu_memory_gb") or (sheet.memory_gb if sheet else 0)
         if count and not sheet and not data.get("gpu_model"):
-            self.add_error("gpu", "Say which GPUs these are.")
+            self.add_error("gpu", gettext("Say which GPUs these are."))
         if count and not data["gpu_memory_gb"]:
-            self.add_error("gpu_memory_gb", "Say how much memory each GPU has.")
+            self.add_error("gpu_memory_gb", gettext("Say how much memory each GPU has."))
         return data
 
     def facts(self) -> dict[str, Any]:
@@ -157,11 +162,12 @@ def _lock(field: forms.Field | None) -> None:
 class NodeForm(forms.ModelForm):  # type: ignore[type-arg]
     """One node of a cluster, or several alike."""
 
-    quantity = forms.IntegerField(label="How many alike", initial=1, min_value=1, max_value=MOST_NODES)
+    quantity = forms.IntegerField(label=_("How many alike"), initial=1, min_value=1, max_value=MOST_NODES)
 
     class Meta:
         model = Node
         fields = ["name", "quantity", "gpu_count", "cpu_cores", "ram_gb", "disk_size_gb"]
+        labels = {"name": _("Name")}
 
     field_order = ["name", "quantity"]
 
@@ -175,7 +181,7 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]
         data = super().clean() or self.cleaned_data
         longest = (Node._meta.get_field("name").max_length or 0) - ROOM_FOR_NUMBER
         if (data.get("quantity") or 1) > 1 and len(data.get("name", "")) > longest:
-            self.add_error("name", f"With a number behind it, it may have {longest} signs.")
+            self.add_error("name", gettext("With a number behind it, it may have %(most)d signs.") % {"most": longest})
         return data
 
     def nodes(self) -> list[NodeFacts]:
@@ -196,7 +202,7 @@ class BaseNodeFormSet(BaseFormSet):  # type: ignore[type-arg]
     def add_fields(self, form: forms.Form, index: int | None) -> None:
         super().add_fields(form, index)
         if "DELETE" in form.fields:
-            form.fields["DELETE"].label = "Remove"
+            form.fields["DELETE"].label = gettext("Remove")
         if index is not None and index < self.existing:
             form.fields["quantity"].widget = forms.HiddenInput()
 
@@ -208,7 +214,7 @@ class BaseNodeFormSet(BaseFormSet):  # type: ignore[type-arg]
         if any(self.errors):
             return
         if not self.nodes():
-            raise forms.ValidationError("A cluster has at least one node. Describe the first one.")
+            raise forms.ValidationError(gettext("A cluster has at least one node. Describe the first one."))
 
 
 NodeFormSet: type[BaseNodeFormSet] = cast(
@@ -229,18 +235,18 @@ class BenchmarkForm(forms.ModelForm):  # type: ignore[type-arg]
     """A run that was measured by hand. What was not measured stays empty."""
 
     tool = forms.CharField(
-        label="What measured it",
+        label=_("What measured it"),
         max_length=(Benchmark._meta.get_field("source").max_length or 0) - len(BY_HAND) - 2,
-        help_text="The tools with their versions, as in “PyTorch 2.9 matmul, fio 3.36, iperf3 3.16”.",
+        help_text=_("The tools with their versions, as in “PyTorch 2.9 matmul, fio 3.36, iperf3 3.16”."),
     )
 
     class Meta:
         model = Benchmark
         fields = [*VALUES, "collected_at"]
         labels = {
-            "collected_at": "Measured at",
-            "gpu_throughput_fp16": "GPUs together, fp16, TFLOPS",
-            "gpu_throughput_fp32": "GPUs together, fp32, TFLOPS",
+            "collected_at": _("Measured at"),
+            "gpu_throughput_fp16": _("GPUs together, fp16, TFLOPS"),
+            "gpu_throughput_fp32": _("GPUs together, fp32, TFLOPS"),
         }
         widgets = {
             "collected_at": forms.DateTimeInput(attrs={"type": "datetime-local", "step": 60}, format="%Y-%m-%dT%H:%M")
@@ -249,17 +255,17 @@ class BenchmarkForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, machine: Machine, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name in VALUES:
-            limits = [MinValueValidator(LEAST, OUT_OF_BOUNDS), MaxValueValidator(MOST, OUT_OF_BOUNDS)]
+            limits = [MinValueValidator(LEAST, out_of_bounds()), MaxValueValidator(MOST, out_of_bounds())]
             self.fields[name].validators.extend(limits)
             self.fields[name].widget.attrs |= {"min": f"{LEAST:g}", "step": "any"}
         if not machine.gpu_count:
             del self.fields["gpu_throughput_fp16"], self.fields["gpu_throughput_fp32"]
-        self.fields["collected_at"].help_text = f"In {timezone.get_current_timezone_name()}."
+        self.fields["collected_at"].help_text = gettext("In %(zone)s.") % {"zone": timezone.get_current_timezone_name()}
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or self.cleaned_data
         if not self.errors and all(data.get(name) is None for name in VALUES):
-            raise forms.ValidationError("Enter at least one value that was measured.")
+            raise forms.ValidationError(gettext("Enter at least one value that was measured."))
         return data
 
     def clean_collected_at(self) -> datetime:
@@ -294,6 +300,11 @@ class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
             "cancellation_terms",
             "description",
         ]
+        labels = {
+            "currency": _("Currency"),
+            "cancellation_terms": _("Cancellation terms"),
+            "description": _("Description"),
+        }
         widgets = {"description": forms.Textarea(attrs={"rows": 5})}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -312,7 +323,7 @@ class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
             self._check_rate(name, data.get(name), data.get("currency"))
         shortest, longest = data.get("min_hours"), data.get("max_hours")
         if shortest and longest and shortest > longest:
-            self.add_error("max_hours", "The longest booking cannot be shorter than the shortest one.")
+            self.add_error("max_hours", gettext("The longest booking cannot be shorter than the shortest one."))
         return data
 
     def _check_rate(self, name: str, price: Decimal | None, currency: str | None) -> None:
@@ -320,7 +331,11 @@ class ListingForm(forms.ModelForm):  # type: ignore[type-arg]
             return
         unit = minor_unit(currency)
         if price % unit:
-            words = "whole amounts only" if unit == 1 else f"steps of {unit}"
-            self.add_error(name, f"{currency} is paid in {words}.")
+            words = {"currency": currency, "unit": unit}
+            if unit == 1:
+                self.add_error(name, gettext("%(currency)s is paid in whole amounts only.") % words)
+            else:
+                self.add_error(name, gettext("%(currency)s is paid in steps of %(unit)s.") % words)
         elif price > most_rate(name, currency):
-            self.add_error(name, f"The most is {money(most_rate(name, currency), currency)}.")
+            most = money(most_rate(name, currency), currency)
+            self.add_error(name, gettext("The most is %(amount)s.") % {"amount": most})

@@ -15,7 +15,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.utils.translation import gettext
+
 from common import formats
+from common.languages import in_english
 
 Facts = Mapping[str, Any]
 Change = dict[str, str]
@@ -51,8 +54,12 @@ def digest(value: Any) -> str:
 # Differences ------------------------------------------------------------------------------------------
 
 
+@in_english()
 def node_changes(before: Mapping[str, Facts], after: Mapping[str, Facts]) -> list[Change]:
-    """What differs between two readings of all servers of a machine, by the names of its nodes."""
+    """What differs between two readings of all servers of a machine, by the names of its nodes.
+
+    Always in English: they are kept, and compared with those that are.
+    """
     found: list[Change] = []
     for name in sorted({*before, *after}):
         place = f"{name}: " if name else ""
@@ -141,11 +148,11 @@ def described(facts: Facts) -> list[tuple[str, str]]:
     """One server as pairs of label and words, for anyone to read: no serial numbers, no addresses."""
     architecture = facts["architecture"]
     pairs = [
-        ("GPUs", ", ".join(_counted(_gpu(gpu) for gpu in facts["gpus"])) or "none"),
+        (gettext("GPUs"), ", ".join(_counted(_gpu(gpu) for gpu in facts["gpus"])) or gettext("none")),
         ("CPU", _cpu(facts["cpu"])),
         ("RAM", gib(facts["memory_mb"])),
-        ("Disks", ", ".join(_counted(_plain_disk(disk) for disk in facts["disks"]))),
-        ("Architecture", architecture),
+        (gettext("Disks"), ", ".join(_counted(_plain_disk(disk) for disk in facts["disks"]))),
+        (gettext("Architecture"), architecture),
     ]
     return [(label, words) for label, words in pairs if words]
 
@@ -160,8 +167,8 @@ def groups(nodes: Mapping[str, Facts]) -> list[tuple[list[str], list[tuple[str, 
 
 def in_short(facts: Facts) -> str:
     """One server in a line."""
-    told = [f"{words} RAM" if label == "RAM" else words for label, words in described(facts)[:3] if words != "none"]
-    return "; ".join(told)
+    gpus = ", ".join(_counted(_gpu(gpu) for gpu in facts["gpus"]))
+    return "; ".join(filter(None, [gpus, _cpu(facts["cpu"]), f"{gib(facts['memory_mb'])} RAM"]))
 
 
 def gib(mebibytes: int | None) -> str:
@@ -175,14 +182,20 @@ def _counted(words: Any) -> list[str]:
 
 
 def _gpu(gpu: Facts) -> str:
-    model = gpu["model"] or "unnamed GPU"
+    model = gpu["model"] or gettext("unnamed GPU")
     return model if gpu["memory_mb"] is None else f"{model}, {gib(gpu['memory_mb'])}"
 
 
 def _cpu(cpu: Facts, *, threads: bool = True) -> str:
     sockets = f"{cpu['sockets']} × " if cpu["sockets"] > 1 else ""
-    words = f"{sockets}{cpu['model'] or 'unnamed'}, {formats.number(cpu['cores'])} cores"
-    return f"{words}, {formats.number(cpu['threads'])} threads" if threads and cpu["threads"] > cpu["cores"] else words
+    words = {
+        "model": f"{sockets}{cpu['model'] or gettext('unnamed')}",
+        "cores": formats.number(cpu["cores"]),
+        "threads": formats.number(cpu["threads"]),
+    }
+    if threads and cpu["threads"] > cpu["cores"]:
+        return gettext("%(model)s, %(cores)s cores, %(threads)s threads") % words
+    return gettext("%(model)s, %(cores)s cores") % words
 
 
 def _plain_disk(disk: Facts) -> str:

@@ -8,9 +8,12 @@ from uuid import UUID
 
 from django.db import connection
 from django.db.models import Min, Q
+from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from common.charts import Band, Chart, Series, make_band, make_chart
-from common.formats import duration
+from common.formats import duration, lowered
 from common.formats import window as window_words
 from machines.models import MEASURES, Agent, Machine, MaintenanceWindow, Outage, PlatformOutage
 
@@ -19,12 +22,17 @@ DAY = timedelta(days=1)
 HIGHEST = ("temperature_c",)
 #: What is drawn together: title, unit, the end of the scale, (name, measure) of each line.
 DRAWN = (
-    ("CPU", "%", 100.0, (("Load", "cpu_percent"),)),
-    ("GPU", "%", 100.0, (("Load", "gpu_percent"), ("Memory", "gpu_memory_percent"))),
-    ("Memory", "%", 100.0, (("Used", "memory_percent"),)),
-    ("Temperature", "°C", None, (("Highest", "temperature_c"),)),
-    ("Disk", "%", 100.0, (("Used", "disk_percent"),)),
-    ("Network", "Mbit/s", None, (("In", "network_rx_mbps"), ("Out", "network_tx_mbps"))),
+    ("CPU", "%", 100.0, ((_("Load"), "cpu_percent"),)),
+    ("GPU", "%", 100.0, ((_("Load"), "gpu_percent"), (_("Memory"), "gpu_memory_percent"))),
+    (_("Memory"), "%", 100.0, ((pgettext_lazy("share", "Used"), "memory_percent"),)),
+    (_("Temperature"), "°C", None, ((_("Highest"), "temperature_c"),)),
+    (_("Disk"), "%", 100.0, ((pgettext_lazy("share", "Used"), "disk_percent"),)),
+    (
+        _("Network"),
+        "Mbit/s",
+        None,
+        ((pgettext_lazy("network", "In"), "network_rx_mbps"), (pgettext_lazy("network", "Out"), "network_tx_mbps")),
+    ),
 )
 OF_GPUS = ("GPU",)
 
@@ -48,7 +56,7 @@ class Span:
     """A length of time that is looked at: in buckets, read from the samples or from the hours."""
 
     key: str
-    words: str
+    words: str | Promise
     length: timedelta
     bucket: timedelta
     statement: str
@@ -64,8 +72,8 @@ class Span:
 SPANS = {
     span.key: span
     for span in (
-        Span("day", "Last 24 hours", DAY, timedelta(minutes=5), SAMPLES, rows=24),
-        Span("month", "Last 30 days", 30 * DAY, timedelta(hours=2), HOURS, rows=30),
+        Span("day", _("Last 24 hours"), DAY, timedelta(minutes=5), SAMPLES, rows=24),
+        Span("month", _("Last 30 days"), 30 * DAY, timedelta(hours=2), HOURS, rows=30),
     )
 }
 
@@ -111,8 +119,8 @@ def charts(machine: Machine, span: Span, *, node: str, bands: Sequence[Band], no
     read = figures(server_ids(machine, node), span, start, end)
     return [
         make_chart(
-            title,
-            [Series(name, read[measure]) for name, measure in lines],
+            str(title),
+            [Series(str(name), read[measure]) for name, measure in lines],
             start,
             end,
             unit=unit,
@@ -137,25 +145,28 @@ def stretches(machine: Machine, start: datetime, end: datetime, *, now: datetime
     upkeep = MaintenanceWindow.objects.filter(machine=machine, canceled_at=None, end__gt=start, start__lt=min(end, now))
     platform = PlatformOutage.objects.filter(began_at__lt=end, ended_at__gt=start)
     found = [_outage(outage, now=now) for outage in (outages.filter(agent__node__name=node) if node else outages)]
+    found += [Stretch("upkeep", one.start, min(one.end, now), one.end > now, _upkeep(one)) for one in upkeep]
     found += [
-        Stretch("upkeep", one.start, min(one.end, now), one.end > now, f"maintenance: {one.get_kind_display().lower()}")
-        for one in upkeep
-    ]
-    found += [
-        Stretch("platform", one.began_at, one.ended_at, False, "the marketplace was away, counted against nobody")
+        Stretch(
+            "platform", one.began_at, one.ended_at, False, gettext("the marketplace was away, counted against nobody")
+        )
         for one in platform
     ]
     first = Agent.objects.filter(machine=machine).aggregate(first=Min("enrolled_at"))["first"] or end
     if first > start:
-        found.append(Stretch("before", start, min(first, end), False, "nothing known: no agent yet"))
+        found.append(Stretch("before", start, min(first, end), False, gettext("nothing known: no agent yet")))
     return sorted(found, key=lambda one: one.start, reverse=True)
 
 
 def _outage(outage: Outage, *, now: datetime) -> Stretch:
-    where = f" on {outage.agent.node_name}" if outage.agent.node_name else ""
-    return Stretch(
-        "outage", outage.began_at, outage.ended_at or now, outage.ended_at is None, f"no sign of life{where}"
-    )
+    words = gettext("no sign of life")
+    if outage.agent.node_name:
+        words = gettext("no sign of life on %(node)s") % {"node": outage.agent.node_name}
+    return Stretch("outage", outage.began_at, outage.ended_at or now, outage.ended_at is None, words)
+
+
+def _upkeep(window: MaintenanceWindow) -> str:
+    return gettext("maintenance: %(kind)s") % {"kind": lowered(window.get_kind_display())}
 
 
 def bands(stretches: Iterable[Stretch], start: datetime, end: datetime) -> list[Band]:

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from machines.models import Agent, Listing, Machine
@@ -15,7 +16,7 @@ def machine_of(user: User, pk: UUID) -> Machine:
     """
     machine = Machine.objects.of(user).with_summary().filter(pk=pk).first()
     if machine is None:
-        raise Http404("There is no such machine among yours.")
+        raise Http404(_("There is no such machine among yours."))
     return machine
 
 
@@ -28,7 +29,7 @@ def machine_watched_by(user: User, pk: UUID) -> Machine:
     machines = Machine.objects.all() if user.is_platform_administrator else Machine.objects.of(user)
     machine = machines.prefetch_related("nodes").filter(pk=pk).first()
     if machine is None:
-        raise Http404("There is no such machine among yours.")
+        raise Http404(_("There is no such machine among yours."))
     return machine
 
 
@@ -40,7 +41,7 @@ def agent_of(user: User, machine_pk: UUID, pk: UUID) -> Agent:
     agents = Agent.objects.select_related("machine", "node").filter(machine__provider=user, machine=machine_pk)
     agent = agents.filter(pk=pk).first()
     if agent is None:
-        raise Http404("There is no such agent on your machine.")
+        raise Http404(_("There is no such agent on your machine."))
     return agent
 
 
@@ -51,5 +52,5 @@ def listing_of(user: User, pk: UUID) -> Listing:
     """
     listing = Listing.objects.of(user).with_machine().filter(pk=pk).first()
     if listing is None:
-        raise Http404("There is no such listing among yours.")
+        raise Http404(_("There is no such listing among yours."))
     return listing

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
 from common import formats
 from machines import hardware
 from machines.models import Agent, EnrollmentCode, HardwarePassport, Machine, Node, Work, WorkKind
@@ -13,7 +16,12 @@ from machines.services.claims import claim_differences
 
 #: How long after an enrollment the page still looks by itself for what comes next.
 FRESH = timedelta(minutes=15)
-STATE_WORDS = {"done": "Done", "now": "Now", "next": "Then", "bad": "Look here"}
+STATE_WORDS = {
+    "done": gettext_lazy("Done"),
+    "now": gettext_lazy("Now"),
+    "next": gettext_lazy("Then"),
+    "bad": gettext_lazy("Look here"),
+}
 
 
 @dataclass
@@ -46,9 +54,9 @@ class Verdicts:
 
     @property
     def words(self) -> str:
-        parts = [f"{self.passed} passed"]
-        parts += [f"{self.warned} to look at"] if self.warned else []
-        parts += [f"{self.failed} failed"] if self.failed else []
+        parts = [_("%(count)d passed") % {"count": self.passed}]
+        parts += [_("%(count)d to look at") % {"count": self.warned}] if self.warned else []
+        parts += [_("%(count)d failed") % {"count": self.failed}] if self.failed else []
         return ", ".join(parts)
 
 
@@ -85,7 +93,7 @@ class Onboarding:
 
     @property
     def enrolled(self) -> str:
-        return f"{self._of(len(self.agents))} enrolled"
+        return _("%(of)s enrolled") % {"of": self._of(len(self.agents))}
 
     @cached_property
     def passport(self) -> HardwarePassport | None:
@@ -136,31 +144,33 @@ class Onboarding:
         for title, detail, state, at in way:
             if state == "open":
                 state = "next" if any(step["state"] in ("now", "bad") for step in steps) else "now"
-            steps.append({"title": title, "detail": detail, "state": state, "at": at or STATE_WORDS[state]})
+            steps.append({"title": title, "detail": detail, "state": state, "at": at or str(STATE_WORDS[state])})
         return steps
 
     def _of(self, count: int) -> str:
         """ "2 of 3 nodes" where there are several."""
-        return f"{count} of {len(self.servers)} nodes" if self.machine.is_cluster else ""
+        if not self.machine.is_cluster:
+            return ""
+        return _("%(count)d of %(all)d nodes") % {"count": count, "all": len(self.servers)}
 
     def _enrolled(self) -> tuple[str, str, str, datetime | None]:
         agents = self.agents
         if self.bare:
-            detail = "Waiting for the command to be run." if self.waiting else "Run one command on the server."
-            return "Enrol", " ".join(filter(None, [detail, self._of(len(agents))])), "open", None
-        detail = self._of(len(agents)) or f"Its key is {agents[0].fingerprint}."
-        return "Enrolled", detail, "done", max(agent.enrolled_at for agent in agents)
+            detail = _("Waiting for the command to be run.") if self.waiting else _("Run one command on the server.")
+            return _("Enrol"), " ".join(filter(None, [detail, self._of(len(agents))])), "open", None
+        detail = self._of(len(agents)) or _("Its key is %(key)s.") % {"key": agents[0].fingerprint}
+        return _("Enrolled"), detail, "done", max(agent.enrolled_at for agent in agents)
 
     def _read(self) -> tuple[str, str, str, datetime | None]:
         passport = self.passport
         there = [name for name in self.names if passport and name in passport.facts["nodes"]]
         if not passport or len(there) < len(self.servers):
-            return "Read the hardware", self._of(len(there)) or "The agent sends it when it enrols.", "open", None
+            return _("Read the hardware"), self._of(len(there)) or _("The agent sends it when it enrols."), "open", None
         if self.differences:
-            return "The hardware is not what is claimed", "See below what differs.", "bad", None
+            return _("The hardware is not what is claimed"), _("See below what differs."), "bad", None
         words = hardware.in_short(passport.facts["nodes"][there[0]])
-        detail = f"Passport, version {passport.version}: {words}"
-        return "Hardware read", detail, "done", passport.made_at
+        detail = _("Passport, version %(version)d: %(words)s") % {"version": passport.version, "words": words}
+        return _("Hardware read"), detail, "done", passport.made_at
 
     @property
     def names(self) -> list[str]:
@@ -168,48 +178,54 @@ class Onboarding:
 
     def _tested(self) -> tuple[str, str, str, datetime | None]:
         if not self.bare and all(agent.is_simulated for agent in self.agents):
-            return "Self-test", "Not run: a simulated server has nothing to test.", "done", None
+            return _("Self-test"), _("Not run: a simulated server has nothing to test."), "done", None
         tested = [agent for agent in self.agents if agent.self_test_at]
         if not tested or len(tested) < len(self.servers):
-            return "Self-test", self._of(len(tested)) or "It checks what a booking needs.", "open", None
+            return _("Self-test"), self._of(len(tested)) or _("It checks what a booking needs."), "open", None
         result = verdicts([check for agent in tested for check in agent.self_test])
         state = "bad" if result.failed else "done"
-        return "Self-test", f"{result.words}.", state, max(agent.self_test_at for agent in tested)  # type: ignore[type-var]
+        return _("Self-test"), f"{result.words}.", state, max(agent.self_test_at for agent in tested)  # type: ignore[type-var]
 
     def _online(self) -> tuple[str, str, str, datetime | None]:
         online = [agent for agent in self.agents if agent.is_online]
         beats = [agent.last_heartbeat_at for agent in self.agents if agent.last_heartbeat_at]
         if online and len(online) == len(self.servers):
-            return "Online", "It says so every half minute.", "done", None
+            return _("Online"), _("It says so every half minute."), "done", None
         if beats and not self.bare:
-            return "Offline", f"Last heard of {self._last(beats)}.", "bad", None
-        return "Online", self._of(len(online)) or "With its first heartbeat.", "open", None
-
-    def _last(self, beats: Sequence[datetime]) -> str:
-        from_now = self.now - max(beats)
-        return f"{formats.duration(from_now, 1)} ago"
+            return (
+                _("Offline"),
+                _("Last heard of %(when)s.") % {"when": formats.ago(max(beats), now=self.now)},
+                "bad",
+                None,
+            )
+        return _("Online"), self._of(len(online)) or _("With its first heartbeat."), "open", None
 
     def _measured(self) -> tuple[str, str, str, datetime | None]:
         verified = self.machine.verified_benchmark
         if verified:
-            return "Measured and verified", "An administrator has approved the figures.", "done", verified.decided_at
+            return (
+                _("Measured and verified"),
+                _("An administrator has approved the figures."),
+                "done",
+                verified.decided_at,
+            )
         measuring = next((work for work in self.work if work.kind == WorkKind.BENCHMARK), None)
         newest = self.runs[0] if self.runs else None
         if measuring:
-            return "Measure", f"{measuring.get_state_display()}.", "open", None
+            return _("Measure"), f"{measuring.get_state_display()}.", "open", None
         if newest and newest.is_pending:
-            return "Measured", "An administrator looks at the figures; you get a mail.", "open", None
+            return _("Measured"), _("An administrator looks at the figures; you get a mail."), "open", None
         if newest and newest.is_rejected:
-            return "The measurement was rejected", newest.reason, "bad", newest.decided_at
-        return "Measure", "GPUs, CPU, disks and network. An administrator approves it.", "open", None
+            return _("The measurement was rejected"), newest.reason, "bad", newest.decided_at
+        return _("Measure"), _("GPUs, CPU, disks and network. An administrator approves it."), "open", None
 
     def _offered(self) -> tuple[str, str, str, datetime | None]:
         on_offer = [listing for listing in self.machine.listings.all() if listing.is_active]
         if on_offer and all(listing.is_suspended for listing in on_offer):
-            return "Suspended", on_offer[0].suspended_because, "bad", on_offer[0].suspended_at
+            return _("Suspended"), on_offer[0].why_suspended, "bad", on_offer[0].suspended_at
         if on_offer:
-            return "On offer", "Buyers find it.", "done", None
-        return "Put it on offer", "A listing gives it a price.", "open", None
+            return _("On offer"), _("Buyers find it."), "done", None
+        return _("Put it on offer"), _("A listing gives it a price."), "open", None
 
 
 def onboarding(machine: Machine, secrets: dict[str, str], *, now: datetime) -> Onboarding:

@@ -1,4 +1,4 @@
-"""A page that says so when something the marketplace stands on is away, instead of an error."""
+"""What is refused before anything looks at it; and a page that says so when something that we stand on is away."""
 
 import logging
 import sys
@@ -6,17 +6,29 @@ from collections.abc import Callable
 from typing import Any
 
 import stripe
+from django.conf import settings
 from django.core.signals import got_request_exception
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from kombu.exceptions import OperationalError as BrokerError
 from redis.exceptions import ConnectionError as CacheConnectionError
 from redis.exceptions import TimeoutError as CacheTimeoutError
 
+from common.languages import in_language, wanted_by_browser
 from marketplace import health
 
 log = logging.getLogger(__name__)
+
+#: Nobody here answers these; TRACE would say what a proxy has added.
+METHODS_REFUSED = frozenset({"TRACE", "TRACK", "CONNECT"})
+#: What the middlewares that these answers never reach would add.
+BARE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'",
+}
+#: What programs call, and what has a secret in its address or its headers.
+FOR_PROGRAMS = ("/agent/", "/feeds/", "/billing/stripe/webhook/")
 
 OUTAGES = (
     OperationalError,
@@ -29,6 +41,28 @@ OUTAGES = (
 RETRY_SECONDS = 10
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+
+
+def refuse_early(get_response: GetResponse) -> GetResponse:
+    """Refuse what has no business here, before anything else looks at it.
+
+    Programs that speak plain HTTP where there is HTTPS are told so. A redirect would work, and every request of theirs
+    would go on showing its token to whoever listens.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.method in METHODS_REFUSED:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD, POST, OPTIONS", **BARE})
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure() and _is_program(request):
+            said = {"error": "https_only", "detail": "Use https:, and make a new token."}
+            return JsonResponse(said, status=403, headers=BARE)
+        return get_response(request)
+
+    return middleware
+
+
+def _is_program(request: HttpRequest) -> bool:
+    return request.path_info.startswith(FOR_PROGRAMS) or "Authorization" in request.headers
 
 
 class OutagePage:
@@ -71,7 +105,8 @@ got_request_exception.connect(note_outage, dispatch_uid="marketplace.outage")
 def outage(request: HttpRequest, error: BaseException) -> HttpResponse:
     """The page, which needs nothing but its template."""
     log.error("503 for %s %s: %s: %s", request.method, request.path, type(error).__name__, str(error).strip())
-    response = HttpResponse(render_to_string("outage.html"), status=503)
+    with in_language(wanted_by_browser(request)):
+        response = HttpResponse(render_to_string("outage.html"), status=503)
     response["Retry-After"] = str(RETRY_SECONDS)
     response["Cache-Control"] = "no-store"
     return response

@@ -7,6 +7,7 @@ While ``bin/serve`` runs, ``$MARKETPLACE_VAR/run/env`` holds the URLs of the par
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 import django_stubs_ext
@@ -52,6 +53,9 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.usersessions",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.saml",
     "csp",
     "django_countries",
     "django_filters",
@@ -68,23 +72,29 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    # Before what sends plain HTTP on to HTTPS.
+    "marketplace.middleware.refuse_early",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Around the static files, too: no answer is framed.
     "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "marketplace.middleware.outage_page",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    # It names the session's own person, whoever they act as.
+    # They are about the session's own person, whoever they act as.
+    "accounts.sessions.keep_within_bounds",
+    "accounts.security_log.note_refusals",
     "accounts.middleware.last_seen",
     "accounts.acting.ActingMiddleware",
     "accounts.recording.who_changes",
-    "accounts.middleware.person_place",
+    "accounts.middleware.PersonPlace",
+    # Within it, so that messages are put into words in the person's language.
+    "django.contrib.messages.middleware.MessageMiddleware",
     "accounts.middleware.acting_for",
 ]
 
@@ -166,6 +176,9 @@ ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 # A code and not a link: it is typed where one signs up, which a passkey needs, and nothing that opens links uses it up.
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
 ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+# In seconds, like the next one: what a mail lets somebody do, it does for a short time.
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_TIMEOUT = 10 * 60
+PASSWORD_RESET_TIMEOUT = 60 * 60
 ACCOUNT_MAX_EMAIL_ADDRESSES = 5
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_EMAIL_NOTIFICATIONS = True
@@ -181,6 +194,8 @@ ACCOUNT_RATE_LIMITS = {
     "signup": env.str("RATE_SIGNUP", "20/m/ip"),
     "reset_password": env.str("RATE_PASSWORD_RESET", "20/m/ip,5/m/key"),
     "reauthenticate": env.str("RATE_STEP_UP", "10/m/user"),
+    # On the way to an organization's provider and back: a whole university may have one address.
+    "sso": env.str("RATE_SSO", "240/m/ip"),
 }
 MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -202,6 +217,16 @@ MFA_FORMS = {
 MFA_RATE_LIMITS = {"webauthn_login": env.str("RATE_PASSKEY", "10/m/ip")}
 # Browsers know passkeys on https: and on http://localhost, and nowhere else.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SITE_URL.startswith("https:")
+# Single sign-on: what is connected stands in organizations' own rows (accounts.models.SingleSignOn), never here.
+SOCIALACCOUNT_ADAPTER = "accounts.sso.adapter.SocialAccountAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = False
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {"provider_class": "accounts.sso.oidc.Provider"},
+    "saml": {"provider_class": "accounts.sso.saml.Provider"},
+}
+# Who came back from an organization's provider is written down with the address that it said, for so many days.
+MARKETPLACE_SIGN_ON_DAYS = env.int("MARKETPLACE_SIGN_ON_DAYS", 90)
 USERSESSIONS_TRACK_ACTIVITY = True
 # Whether the administration wants a second factor, and a recent step-up for each change. Off where people only look
 # around: without HTTPS, and in a demonstration, whose people have a password that everyone knows.
@@ -419,6 +444,9 @@ MARKETPLACE_UNCONFIRMED_DAYS = env.int("MARKETPLACE_UNCONFIRMED_DAYS", 30)
 # A session ends so many days after it was last used.
 MARKETPLACE_SESSION_DAYS = env.int("MARKETPLACE_SESSION_DAYS", 14)
 SESSION_COOKIE_AGE = MARKETPLACE_SESSION_DAYS * 24 * 60 * 60
+# However often it is used, it ends so many days after its sign-in; a platform administrator's after so many hours.
+MARKETPLACE_SESSION_MOST = timedelta(days=env.int("MARKETPLACE_SESSION_MOST_DAYS", 30))
+MARKETPLACE_ADMIN_SESSION = timedelta(hours=env.int("MARKETPLACE_ADMIN_SESSION_HOURS", 12))
 # Mails, messages of agents that were refused, and what the payment processor told us, are kept for so many days.
 MARKETPLACE_MAIL_DAYS = env.int("MARKETPLACE_MAIL_DAYS", 180)
 MARKETPLACE_REFUSALS_DAYS = env.int("MARKETPLACE_REFUSALS_DAYS", 90)
@@ -513,6 +541,14 @@ MARKETPLACE_DISCORD_HOSTS = frozenset({"discord.com", "ptb.discord.com", "canary
 # Languages, zones, files --------------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
+# Each by its own name. Their words are in locale/, which `manage.py texts` writes and compiles.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+# Numbers and dates in forms and attributes are read by browsers, which know one way of writing them.
+FORMAT_MODULE_PATH = ["marketplace.forms_in"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_SAMESITE: Final = "Lax"
+LANGUAGE_COOKIE_HTTPONLY = True
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -562,10 +598,18 @@ if env.bool("BEHIND_PROXY", False):
     # Rate limits count the address that the proxy saw, not the proxy's own.
     ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", 1)
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https:")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SITE_URL.startswith("https:")
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_HTTPONLY = True
+# A browser takes a cookie of such a name over HTTPS alone, and from this very host.
+_HOST_ALONE = "__Host-" if SITE_URL.startswith("https:") else ""
+SESSION_COOKIE_NAME = f"{_HOST_ALONE}sessionid"
+CSRF_COOKIE_NAME = f"{_HOST_ALONE}csrftoken"
+MARKETPLACE_MESSAGES_COOKIE = f"{_HOST_ALONE}messages"
+MARKETPLACE_TIMEZONE_COOKIE = f"{_HOST_ALONE}timezone"
+LANGUAGE_COOKIE_NAME = f"{_HOST_ALONE}language"
+MESSAGE_STORAGE = "marketplace.messages.Storage"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 
 # Logging: one line an event, to standard output -----------------------------------------------------
@@ -574,7 +618,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        # Without API tokens: the addresses of calendar feeds hold one.
+        # In UTC, an event a line, without API tokens: the addresses of calendar feeds hold one.
         "line": {
             "class": "common.redaction.RedactingFormatter",
             "format": "{asctime} {levelname} {name}: {message}",

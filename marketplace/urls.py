@@ -1,10 +1,8 @@
 """Every address of the site. What belongs to an app stands in the app's own ``urls.py``."""
 
-import allauth.urls
 from django.contrib import admin
 from django.urls import include, path
 
-from accounts.stepup import asking
 from accounts.views.privacy import privacy_notice
 from marketplace import health, views
 
@@ -14,7 +12,7 @@ urlpatterns = [
     path("privacy/", privacy_notice, name="privacy_notice"),
     path("healthz", health.healthz, name="healthz"),
     path("accounts/", include("accounts.urls")),
-    path("accounts/", include(asking(allauth.urls.urlpatterns))),
+    path("accounts/", include("accounts.allauth_urls")),
     path("organizations/", include("accounts.organization_urls")),
     path("organizations/", include("machines.organization_urls")),
     path("agent/", include("machines.agent_urls")),

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import urlencode
+from django.utils.translation import get_language
 from django.views import defaults
 from django.views.decorators.http import require_GET
 
@@ -88,5 +89,5 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """500.html, rendered without a request: what broke the page must not break this one too."""
-    return defaults.server_error(request)
+    """500.html, rendered without a request: what broke the page must not break this one too. A file for each language."""
+    return defaults.server_error(request, "500.de.html" if get_language() == "de" else "500.html")

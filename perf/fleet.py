@@ -8,7 +8,7 @@ from django.db import connection
 from accounts.models import Role, User
 from machines import partitions
 from machines.models import MEASURES
-from perf.seed import _cookie
+from perf.seed import cookie_of
 
 #: Tokens are this word and a number, so that clients need no list of them.
 TOKEN = "measured-"
@@ -93,4 +93,4 @@ def fill(*, machines: int, months: int, pages: int, now: datetime) -> dict[str, 
         samples = cursor.fetchone()[0]
         cursor.execute("SELECT count(*) FROM health_hours")
         hours = cursor.fetchone()[0]
-    return {"pages": pks, "cookie": _cookie(provider), "machines": machines, "samples": samples, "hours": hours}
+    return {"pages": pks, "cookie": cookie_of(provider), "machines": machines, "samples": samples, "hours": hours}

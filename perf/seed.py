@@ -53,7 +53,7 @@ def seed(*, listings: int, buyers: int, now: datetime) -> dict[str, Any]:
         "own": [str(listing.pk) for listing in own],
         "free_from": (max(booking.blocked_until for booking in bookings) + DAY).isoformat(),
         "pages": [str(listing.pk) for listing in random.Random("pages").sample(rest, min(PAGES, len(rest)))],
-        "buyers": [{"cookie": _cookie(person), "booking": _next_booking(person, bookings, now)} for person in people],
+        "buyers": [{"cookie": cookie_of(person), "booking": _next_booking(person, bookings, now)} for person in people],
     }
 
 
@@ -134,7 +134,7 @@ def _next_booking(person: User, bookings: Sequence[Booking], now: datetime) -> s
     return str(next(booking.pk for booking in bookings if booking.buyer_id == person.pk and booking.start > now))
 
 
-def _cookie(person: User) -> str:
+def cookie_of(person: User) -> str:
     """The cookies of this person, signed in, with the token that lets forms in."""
     client = Client()
     client.force_login(person, backend=settings.AUTHENTICATION_BACKENDS[0])

@@ -11,6 +11,7 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, hotp_value
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
@@ -22,8 +23,9 @@ SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 CODE = re.compile(r"^[A-Z0-9]{3,5}-[A-Z0-9]{3,5}$", re.MULTILINE)
 
 
-def confirm(user: User) -> User:
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+def confirm(user: User, *, verified: bool = True) -> User:
+    """With ``verified=False`` the address is known, and was never confirmed."""
+    EmailAddress.objects.create(user=user, email=user.email, verified=verified, primary=True)
     return user
 
 
@@ -39,6 +41,7 @@ def step_up(client: Client, *, method: str = "password", seconds_ago: float = 0)
         {"method": method, "at": time.time() - seconds_ago, "reauthenticated": True}
     ]
     session.save()
+    client.cookies[settings.SESSION_COOKIE_NAME] = session.session_key  # which may be all of it
     return client
 
 

@@ -20,6 +20,14 @@ from accounts.models.organization import (
 )
 from accounts.models.preference import DigestPace, MailWish, MessagePreferences
 from accounts.models.privacy import DataExport, DataExportQuerySet, DeletionRequest, DeletionRequestQuerySet
+from accounts.models.single_sign_on import (
+    EmailDomain,
+    EmailDomainQuerySet,
+    SignOnKind,
+    SignOnOutcome,
+    SignOnUse,
+    SingleSignOn,
+)
 from accounts.models.ssh_key import SSHKey
 from accounts.models.token import ApiToken, ApiTokenQuerySet, ApiTokenUse, Scope
 from accounts.models.user import CaseInsensitiveEmailField, Role, User, UserManager, check_timezone
@@ -55,6 +63,8 @@ __all__ = [
     "DigestPace",
     "DocumentKind",
     "DocumentOpening",
+    "EmailDomain",
+    "EmailDomainQuerySet",
     "Invitation",
     "InvitationQuerySet",
     "MailWish",
@@ -73,6 +83,10 @@ __all__ = [
     "Role",
     "SSHKey",
     "Scope",
+    "SignOnKind",
+    "SignOnOutcome",
+    "SignOnUse",
+    "SingleSignOn",
     "User",
     "UserManager",
     "Verification",

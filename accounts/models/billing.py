@@ -5,6 +5,8 @@ import unicodedata
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 
 from accounts import vat_ids
@@ -17,12 +19,12 @@ CONTROL = ("Cc", "Cs")
 
 def check_line(text: str) -> None:
     if any(unicodedata.category(character) in CONTROL or character in "\ufffe\uffff" for character in text):
-        raise ValidationError("This has characters in it that cannot be printed. Type it anew.")
+        raise ValidationError(gettext("This has characters in it that cannot be printed. Type it anew."))
 
 
 class BillingKind(models.TextChoices):
-    INDIVIDUAL = "individual", "A private person"
-    BUSINESS = "business", "A business or institution"
+    INDIVIDUAL = "individual", _("A private person")
+    BUSINESS = "business", _("A business or institution")
 
 
 class BillingDetails(models.Model):
@@ -84,13 +86,15 @@ class BillingDetails(models.Model):
         """
         country, wrong = self.country.code or "", {}
         if vat_ids.in_eu(country) and country != "IE" and not self.postal_code:
-            wrong["postal_code"] = f"An address in {vat_ids.named(country)} has a postal code."
+            wrong["postal_code"] = gettext("An address in %(country)s has a postal code.") % {
+                "country": vat_ids.named(country)
+            }
         try:
             self.vat_id = vat_ids.normal(self.vat_id, country)
         except vat_ids.WrongVatId as error:
             wrong["vat_id"] = error.message
         if self.vat_id and not self.is_business:
-            wrong["vat_id"] = "A private person has no VAT id. Say that you are a business, or leave it empty."
+            wrong["vat_id"] = gettext("A private person has no VAT id. Say that you are a business, or leave it empty.")
         if wrong:
             raise ValidationError(wrong)
 

@@ -48,11 +48,11 @@ class Organization(models.Model):
     created_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
 
     # What its policy asks of every booking.
-    needs_project = models.BooleanField("a project", default=False)
-    needs_purchase_order = models.BooleanField("a purchase-order number", default=False)
-    needs_cost_centre = models.BooleanField("a cost centre", default=False)
-    needs_grant = models.BooleanField("a project whose grant has an end", default=False)
-    needs_member_budget = models.BooleanField("a budget of the member's own", default=False)
+    needs_project = models.BooleanField(_("a project"), default=False)
+    needs_purchase_order = models.BooleanField(_("a purchase-order number"), default=False)
+    needs_cost_centre = models.BooleanField(_("a cost centre"), default=False)
+    needs_grant = models.BooleanField(_("a project whose grant has an end"), default=False)
+    needs_member_budget = models.BooleanField(_("a budget of the member's own"), default=False)
     approval_above = models.DecimalField(
         max_digits=12,
         decimal_places=2,

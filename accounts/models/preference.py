@@ -2,21 +2,22 @@
 
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.event_kinds import EventKind
 from accounts.models.user import User
 
 
 class MailWish(models.TextChoices):
-    AT_ONCE = "now", "At once"
-    DIGEST = "digest", "In the digest"
-    NEVER = "off", "Not at all"
+    AT_ONCE = "now", _("At once")
+    DIGEST = "digest", _("In the digest")
+    NEVER = "off", _("Not at all")
 
 
 class DigestPace(models.TextChoices):
-    OFF = "off", "No digest"
-    DAILY = "daily", "Every day"
-    WEEKLY = "weekly", "Every Monday"
+    OFF = "off", _("No digest")
+    DAILY = "daily", _("Every day")
+    WEEKLY = "weekly", _("Every Monday")
 
 
 class MessagePreferences(models.Model):

@@ -5,6 +5,7 @@ from datetime import datetime
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models.user import User
 from common.ids import uuid7
@@ -145,7 +146,7 @@ class DeletionRequest(models.Model):
     @property
     def state(self) -> str:
         if self.done_at:
-            return "done"
+            return _("done")
         if self.taken_back_at:
-            return "taken back"
-        return "held up" if self.held_up_at else "waiting"
+            return _("taken back")
+        return _("held up") if self.held_up_at else _("waiting")

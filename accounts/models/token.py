@@ -123,6 +123,13 @@ class ApiToken(models.Model):
         return [Scope(scope).label for scope in self.scopes]
 
 
+class ApiTokenUseQuerySet(models.QuerySet["ApiTokenUse"]):
+    def of_organization(self, organization: Organization) -> "ApiTokenUseQuerySet":
+        """With tokens that act for it, the newest first, with the token and who made it."""
+        found = self.filter(token__organization=organization).select_related("token__user")
+        return found.order_by("-at", "-pk")
+
+
 class ApiTokenUse(models.Model):
     """One request with a token, whatever was answered. The database refuses to change a row; a sweep forgets old ones."""
 
@@ -133,6 +140,8 @@ class ApiTokenUse(models.Model):
     path = models.CharField(max_length=300, help_text="Without what follows a question mark, and without secrets.")
     status = models.PositiveSmallIntegerField()
     address = models.GenericIPAddressField(null=True, blank=True)
+
+    objects = ApiTokenUseQuerySet.as_manager()
 
     class Meta:
         db_table = "api_token_uses"

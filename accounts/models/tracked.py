@@ -5,6 +5,7 @@ from accounts.models.billing import BillingDetails
 from accounts.models.decision import Decision
 from accounts.models.organization import CostCentre, Invitation, Membership, Organization, Project
 from accounts.models.privacy import DeletionRequest
+from accounts.models.single_sign_on import EmailDomain, SignOnUse, SingleSignOn
 from accounts.models.ssh_key import SSHKey
 from accounts.models.token import ApiToken
 from accounts.models.user import User
@@ -137,6 +138,34 @@ WebhookEndpointChange = tracked(
     within="user",
     organization="organization",
     called="name",
+)
+SingleSignOnChange = tracked(
+    SingleSignOn,
+    "slug",
+    "kind",
+    "issuer",
+    "client_id",
+    "sign_in_url",
+    "certificates",
+    "first_role",
+    "is_required",
+    "proved_at",
+    within="organization",
+    organization="organization",
+    called="issuer",
+)
+EmailDomainChange = tracked(
+    EmailDomain,
+    "domain",
+    "asked_by",
+    "approved_at",
+    "approved_by",
+    within="organization",
+    organization="organization",
+    called="domain",
+)
+SignOnUseChange = tracked(
+    SignOnUse, "user", "outcome", "reason", within="organization", organization="organization", called="user"
 )
 DecisionChange = tracked(
     Decision, "action", "about", "reason", "state", "asked_by", "expires_at", "decided_by", "decided_at", "answer"

@@ -9,9 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 
 from common.ids import uuid7
+from common.languages import known
 
 
 class CaseInsensitiveEmailField(models.EmailField):  # type: ignore[type-arg]
@@ -24,15 +27,22 @@ class CaseInsensitiveEmailField(models.EmailField):  # type: ignore[type-arg]
 class Role(models.TextChoices):
     """What a person may do. One person may hold several."""
 
-    BUYER = "buyer", "Buyer"
-    PROVIDER = "provider", "Provider"
-    PLATFORM_ADMINISTRATOR = "platform_administrator", "Platform Administrator"
-    ORGANIZATIONAL_ADMINISTRATOR = "organizational_administrator", "Organizational Administrator"
+    BUYER = "buyer", _("Buyer")
+    PROVIDER = "provider", _("Provider")
+    PLATFORM_ADMINISTRATOR = "platform_administrator", _("Platform Administrator")
+    ORGANIZATIONAL_ADMINISTRATOR = "organizational_administrator", _("Organizational Administrator")
 
 
 def check_timezone(name: str) -> None:
     if name not in zoneinfo.available_timezones():
-        raise ValidationError(f"“{name}” is not a time zone. Use a name such as Europe/Berlin.")
+        raise ValidationError(
+            gettext("“%(name)s” is not a time zone. Use a name such as Europe/Berlin.") % {"name": name}
+        )
+
+
+def check_language(code: str) -> None:
+    if not known(code):
+        raise ValidationError(gettext("“%(code)s” is none of the languages here.") % {"code": code})
 
 
 class UserManager(BaseUserManager["User"]):
@@ -64,12 +74,19 @@ class User(AbstractBaseUser, PermissionsMixin):
     timezone = models.CharField(
         max_length=64, blank=True, validators=[check_timezone], help_text="Empty: the browser's."
     )
+    language = models.CharField(
+        max_length=12, blank=True, validators=[check_language], help_text="Empty: the browser's; mails are in English."
+    )
     country = CountryField(blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False, help_text="May enter the administration.")
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    #: Of the one in hand, never stored: whoever asks is a program with a token, or has not shown a second factor. Then an
+    #: administrator is a person like others (accounts.sessions, accounts.services.tokens).
+    is_limited = False
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -83,7 +100,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def public_name(self) -> str:
         """What other people see: never the e-mail address."""
-        return str(self.organization_name or self.name or f"Member {self.id.hex[-6:]}")
+        return str(self.organization_name or self.name or gettext("Member %(id)s") % {"id": self.id.hex[-6:]})
 
     @property
     def known_as(self) -> str:
@@ -97,7 +114,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     @property
     def is_platform_administrator(self) -> bool:
         """Decides about people, machines and money. Entering the administration (``is_staff``) is less than that."""
-        return Role.PLATFORM_ADMINISTRATOR in self.roles
+        return Role.PLATFORM_ADMINISTRATOR in self.roles and not self.is_limited
 
     @property
     def is_verified(self) -> bool:

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django_countries.fields import CountryField
 
 from accounts.models.billing import check_line
@@ -39,7 +40,7 @@ class Verification(models.Model):
     """A request to be a verified individual or institution, decided by a platform administrator."""
 
     class Kind(models.TextChoices):
-        INDIVIDUAL = "individual", _("Individual")
+        INDIVIDUAL = "individual", pgettext_lazy("kind of verification", "Individual")
         INSTITUTION = "institution", _("Company or institution")
 
     class Status(models.TextChoices):

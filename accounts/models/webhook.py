@@ -8,6 +8,8 @@ from django.core.validators import MinLengthValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext
 
 from accounts.models.organization import Organization
 from accounts.models.user import User
@@ -15,8 +17,8 @@ from common.ids import uuid7
 
 
 class WebhookKind(models.TextChoices):
-    WEBHOOK = "webhook", "Webhook: signed JSON to an address of yours"
-    DISCORD = "discord", "Discord: a message in a channel"
+    WEBHOOK = "webhook", gettext_lazy("Webhook: signed JSON to an address of yours")
+    DISCORD = "discord", gettext_lazy("Discord: a message in a channel")
 
 
 class WebhookEndpoint(models.Model):
@@ -73,8 +75,8 @@ class WebhookEndpoint(models.Model):
     def state(self) -> tuple[str, str]:
         """Tone and words of its mark."""
         if self.disabled_at:
-            return "bad", "switched off"
-        return ("warn", "failing") if self.failures else ("good", "on")
+            return "bad", _("switched off")
+        return ("warn", _("failing")) if self.failures else ("good", pgettext("a webhook", "on"))
 
 
 class WebhookDeliveryQuerySet(models.QuerySet["WebhookDelivery"]):
@@ -91,9 +93,9 @@ class WebhookDelivery(models.Model):
     """One event for one address, written in the event's transaction. ``body`` is sent to the letter: it is what is signed."""
 
     class Status(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        DELIVERED = "delivered", "Delivered"
-        FAILED = "failed", "Given up"
+        PENDING = "pending", gettext_lazy("Waiting")
+        DELIVERED = "delivered", gettext_lazy("Delivered")
+        FAILED = "failed", gettext_lazy("Given up")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, help_text="The id of the event there.")
     endpoint = models.ForeignKey(WebhookEndpoint, on_delete=models.CASCADE, related_name="deliveries")

@@ -9,10 +9,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
-from accounts.models import Invitation, Membership, Notification, Organization, OrganizationRole, User
+from accounts.models import EmailDomain, Invitation, Membership, Notification, Organization, OrganizationRole, User
 from accounts.organization_words import WHAT_ROLES_DO
 from accounts.outbox import queue_mail, written_for
 from accounts.services.notifications import notify
+from accounts.services.roles import administrators
 from accounts.services.telling import tell
 from common.formats import hours, when_both
 
@@ -72,6 +73,58 @@ def joined(membership: Membership, *, now: datetime) -> None:
             organization=organization,
             label=_("See the members"),
             link=reverse("organization_members", args=[organization.pk]),
+            tone=Notification.Tone.GOOD,
+            now=now,
+        )
+
+
+def joined_by_sign_on(membership: Membership, *, now: datetime) -> None:
+    """To its administrators: nobody has invited them."""
+    organization, person = membership.organization, membership.user
+    for administrator in _administrators(organization, but=person):
+        _tell(
+            administrator,
+            f"member-joined:{membership.pk}",
+            _("%(name)s has joined %(organization)s") % {"name": person.known_as, "organization": organization.name},
+            [
+                _("They signed in at your organization's provider for the first time, and are %(role)s now.")
+                % {"role": _role(membership.role)}
+            ],
+            organization=organization,
+            label=_("See the members"),
+            link=reverse("organization_members", args=[organization.pk]),
+            tone=Notification.Tone.GOOD,
+            now=now,
+        )
+
+
+def domain_asked(organization: Organization, asked: EmailDomain, *, now: datetime) -> None:
+    """To the administrators of the marketplace, who find out whether it is the organization's."""
+    for administrator in administrators():
+        with written_for(administrator):
+            tell(
+                user=administrator,
+                event=EventKind.NOTICE,
+                key=f"domain-asked:{asked.pk}",
+                subject=_("%(organization)s says that %(domain)s is its own")
+                % {"organization": organization.name, "domain": asked.domain},
+                paragraphs=[_("Find out whether it is, then approve it in the administration.")],
+                action=(_("Look at it"), f"/admin/accounts/emaildomain/{asked.pk}/change/"),
+                now=now,
+            )
+
+
+def domain_approved(organization: Organization, domain: str, *, now: datetime) -> None:
+    """To its administrators: from now on its provider may speak for addresses of this domain."""
+    for membership in organization.memberships.administrators().select_related("user"):
+        _tell(
+            membership.user,
+            f"domain-approved:{organization.pk}:{domain}:{now.isoformat()}",
+            _("%(domain)s is approved for %(organization)s") % {"domain": domain, "organization": organization.name},
+            [_("Whoever has an address there can sign in at your organization's provider, once you have set it up.")],
+            organization=organization,
+            label=_("Open single sign-on"),
+            link=reverse("organization_sign_on", args=[organization.pk]),
             tone=Notification.Tone.GOOD,
             now=now,
         )

@@ -16,7 +16,7 @@ from django.utils.translation import gettext
 
 from accounts.events import ownership_transferred
 from accounts.models import Membership, Organization, OrganizationRole, User
-from accounts.permissions import OrganizationAction, require_in
+from accounts.permissions import NotAllowed, OrganizationAction, require_in
 from accounts.services import organization_news as news
 from accounts.services.roles import follow_memberships
 from common.errors import MarketplaceError
@@ -101,22 +101,34 @@ def set_policy(*, organization: Organization, by: User, policy: Policy) -> Organ
     return row
 
 
+def why_not_handed_on(organization: Organization, *, by: User) -> str:
+    """Why this administrator cannot make somebody its owner, in words; empty where they can."""
+    owner = organization.owner
+    if owner.pk == by.pk or not owner.is_active:
+        return ""
+    return gettext("%(name)s owns this organization. Only the owner can hand it on.") % {"name": owner.known_as}
+
+
 @transaction.atomic
 def transfer_ownership(*, organization: Organization, by: User, to: User, now: datetime) -> Organization:
     """Make another of its administrators the owner. Doing so twice is quiet.
+
+    The owner's to do: machines, and what they earn, go along. Another administrator may once the owner's account is closed.
 
     Its machines go to the new owner's account with it, which those who know of machines see to
     (:data:`accounts.events.ownership_transferred`).
 
     Raises:
         OrganizationError: ``to`` is not an administrator of it.
-        NotAllowed: ``by`` may not, or not any more.
+        NotAllowed: ``by`` is no administrator of it (any more), or not its owner.
         MarketplaceError: the new owner cannot take over what belongs to the organization.
     """
     row = locked_organization(organization.pk)
     require_in(by, row, OrganizationAction.TRANSFER)
     if row.owner_id == to.pk:
         return row
+    if reason := why_not_handed_on(row, by=by):
+        raise NotAllowed(reason)
     if not row.memberships.administrators().filter(user=to).exists():
         raise OrganizationError(
             gettext("%(name)s is not an administrator of it. Change their role first.") % {"name": to.known_as},

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, ProtectedError, RestrictedError
 
 from accounts import outbox
-from accounts.models import User
+from accounts.models import SignOnUse, User
 from accounts.services.deletions import take_out
 from common.clearing import delete_in_parts
 from common.history.facts import because
@@ -20,8 +20,15 @@ log = logging.getLogger(__name__)
 
 
 def forget_old(*, now: datetime) -> int:
-    """Mails, sessions, and accounts that nobody ever used. Returns how many rows went."""
-    return outbox.tidy(now=now) + forget_sessions(now=now) + forget_unconfirmed(now=now)
+    """Mails, sessions, addresses that providers said, and accounts that nobody ever used. Returns how many rows went."""
+    gone = outbox.tidy(now=now) + forget_sessions(now=now) + forget_said_addresses(now=now)
+    return gone + forget_unconfirmed(now=now)
+
+
+def forget_said_addresses(*, now: datetime) -> int:
+    """What the providers of organizations said of who came: that somebody came, stays."""
+    oldest = now - timedelta(days=settings.MARKETPLACE_SIGN_ON_DAYS)
+    return SignOnUse.objects.filter(at__lt=oldest).exclude(email="").update(email="")
 
 
 def forget_sessions(*, now: datetime) -> int:
@@ -42,10 +49,11 @@ def forget_unconfirmed(*, now: datetime, limit: int = 200) -> int:
         is_staff=False,
         signup_date__lt=now - timedelta(days=settings.MARKETPLACE_UNCONFIRMED_DAYS),
     )
-    return sum(_forget_account(person, now=now) for person in never.order_by("signup_date")[:limit])
+    return sum(forget_account(person, now=now) for person in never.order_by("signup_date")[:limit])
 
 
-def _forget_account(person: User, *, now: datetime) -> bool:
+def forget_account(person: User, *, now: datetime) -> bool:
+    """Whether the account is gone: nobody has ever confirmed its address or come in, and nothing hangs on it."""
     try:
         with transaction.atomic(), because("Its address was never confirmed."):
             row = User.objects.select_for_update().get(pk=person.pk)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Role, User
 from common.errors import MarketplaceError
@@ -25,7 +26,7 @@ def require_administrator(user: User) -> None:
         NotAnAdministrator: the person is none.
     """
     if not user.is_platform_administrator:
-        raise NotAnAdministrator("Only a platform administrator decides this.")
+        raise NotAnAdministrator(_("Only a platform administrator decides this."))
 
 
 def administrators() -> QuerySet[User]:

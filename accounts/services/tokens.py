@@ -16,7 +16,7 @@ from accounts import tokens
 from accounts.event_kinds import EventKind
 from accounts.models import ApiToken, ApiTokenUse, Membership, Organization, Scope, User
 from accounts.outbox import written_for
-from accounts.permissions import membership_of
+from accounts.permissions import OrganizationAction, membership_of, require_in
 from accounts.services.telling import tell
 from common.errors import MarketplaceError
 from common.formats import when_both
@@ -153,6 +153,18 @@ def revoke_token(*, token_id: UUID, by: User, now: datetime, reason: str = "") -
     return True
 
 
+@transaction.atomic
+def revoke_token_of(*, organization: Organization, token_id: UUID, by: User, now: datetime) -> bool:
+    """As :func:`revoke_token`, by an administrator of the organization that the token acts for.
+
+    Raises:
+        NotAllowed: they are none any more.
+    """
+    require_in(by, organization, OrganizationAction.EDIT_TOKENS)
+    reason = _("It acted for %(organization)s.") % {"organization": organization}
+    return revoke_token(token_id=token_id, by=by, now=now, reason=reason)
+
+
 def _tell_of_revocation(token: ApiToken, reason: str, *, now: datetime) -> None:
     with written_for(token.user):
         about = {"name": token.name, "prefix": token.prefix}
@@ -221,6 +233,7 @@ def admit(*, secret: str, scope: Scope, now: datetime) -> Bearer:
         raise TokenRefused(
             words % {"organization": token.organization}, status=403, code="insufficient_scope", token=token
         )
+    token.user.is_limited = True  # nobody administers by a token: it has seen no second factor
     return Bearer(token, membership)
 
 

@@ -42,14 +42,14 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Who invites to what. Whoever is not signed in signs in or up first, and comes back here."""
     found = invitation_by(token)
     if found is None:
-        return _no_referrer(render(request, "organizations/invitation_unknown.html", status=404))
+        return _says_no_address(render(request, "organizations/invitation_unknown.html", status=404))
     if request.method == "POST" and not request.user.is_authenticated:
         return redirect(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
     if request.method == "POST":
-        return _no_referrer(_accept(request, found))  # type: ignore[arg-type]
+        return _says_no_address(_accept(request, found))  # type: ignore[arg-type]
     if not request.user.is_authenticated:
         request.session[AFTER_SIGN_IN] = request.path  # also when they sign up first
-    return _no_referrer(_page(request, found))
+    return _says_no_address(_page(request, found))
 
 
 @login_required
@@ -99,7 +99,10 @@ def _membership(request: HttpRequest, found: Invitation) -> Membership | None:
     return membership_of(request.user, found.organization) if request.user.is_authenticated else None
 
 
-def _no_referrer(response: HttpResponse) -> HttpResponse:
-    """The address of the page is a secret: links on it must not carry it elsewhere."""
-    response["Referrer-Policy"] = "no-referrer"
+def _says_no_address(response: HttpResponse) -> HttpResponse:
+    """The address of the page is a secret: nothing that is asked for from it may carry it along.
+
+    Not ``no-referrer``: browsers then post the page's own form without saying whose it is, and it is refused as forged.
+    """
+    response["Referrer-Policy"] = "strict-origin"
     return response

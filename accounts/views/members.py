@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -23,6 +24,8 @@ from accounts.requests import AuthenticatedRequest
 from accounts.services.invitations import invite, resend_invitation, revoke_invitation
 from accounts.services.memberships import change_role, leave_organization, remove_member, why_one_stays
 from common.errors import MarketplaceError
+
+MEMBERS_A_PAGE = 50
 
 
 @never_cache
@@ -50,11 +53,12 @@ def organization_members(request: AuthenticatedRequest, pk: UUID) -> HttpRespons
 def _members(request: AuthenticatedRequest, membership: Membership, form: InvitationForm) -> HttpResponse:
     organization = membership.organization
     may_edit = may_in(membership, OrganizationAction.EDIT_MEMBERS)
+    members = organization.memberships.current().select_related("user").order_by("joined_at", "pk")
     context: dict[str, Any] = {
         "organization": organization,
         "powers": powers_of(membership),
         "membership": membership,
-        "members": organization.memberships.current().select_related("user").order_by("joined_at", "pk"),
+        "page": Paginator(members, MEMBERS_A_PAGE).get_page(request.GET.get("page")),
         "invitations": organization.invitations.waiting().select_related("invited_by") if may_edit else [],
         "form": form,
         "roles": role_table(),

@@ -29,7 +29,13 @@ from accounts.permissions import OrganizationAction, powers_of
 from accounts.requests import AuthenticatedRequest
 from accounts.services.billing_details import save_organization_details
 from accounts.services.invitations import invitations_for
-from accounts.services.organizations import create_organization, edit_organization, set_policy, transfer_ownership
+from accounts.services.organizations import (
+    create_organization,
+    edit_organization,
+    set_policy,
+    transfer_ownership,
+    why_not_handed_on,
+)
 from accounts.stepup import require_step_up
 from accounts.tax import treatment_of_details
 from common.errors import MarketplaceError
@@ -225,6 +231,7 @@ def organization_transfer(request: AuthenticatedRequest, pk: UUID) -> HttpRespon
         "powers": powers,
         "form": form,
         "others": form.fields["to"].queryset,  # type: ignore[attr-defined]
+        "not_yours": why_not_handed_on(organization, by=request.user),
         "has_machines": organization.machines.exists(),
     }
     return render(request, "organizations/transfer.html", context, status=422 if form.errors else 200)
@@ -268,4 +275,4 @@ def _uuid(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError as error:
-        raise Http404("There is no such organization among yours.") from error
+        raise Http404(_("There is no such organization among yours.")) from error

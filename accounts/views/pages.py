@@ -6,7 +6,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
@@ -17,6 +18,7 @@ from accounts.services.billing_details import save_billing_details
 from accounts.services.roles import set_purposes
 from accounts.services.verifications import standing_of
 from accounts.tax import supplier_treatment_of_details, treatment_of_details
+from common.languages import known, wanted_by_browser
 
 
 @login_required
@@ -29,7 +31,8 @@ def profile(request: AuthenticatedRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         person.save(update_fields=[name for name in form.changed_data if name in ProfileForm.Meta.fields])
         set_purposes(user=person, purposes=form.cleaned_data["purposes"])
-        messages.success(request, "Your profile is saved.")
+        translation.activate(known(person.language) or wanted_by_browser(request))
+        messages.success(request, _("Your profile is saved."))
         return redirect("profile")
     context = {"form": form, "standing": standing_of(request.user, now=timezone.now())}
     return render(request, "accounts/profile.html", context, status=422 if form.errors else 200)
@@ -46,7 +49,7 @@ def billing_details(request: AuthenticatedRequest) -> HttpResponse:
     form = BillingDetailsForm(request.POST or None, instance=_details_to_start_with(request.user))
     if request.method == "POST" and form.is_valid():
         save_billing_details(user=request.user, details=form.instance)
-        messages.success(request, "Your billing details are saved.")
+        messages.success(request, _("Your billing details are saved."))
         return redirect("billing_details")
     context = {"form": form, **_tax_of(form)}
     return render(request, "accounts/billing_details.html", context, status=422 if form.errors else 200)

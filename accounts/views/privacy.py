@@ -16,7 +16,6 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from django.views.decorators.vary import vary_on_headers
 
 from accounts import privacy as registry
-from accounts.middleware import COOKIE as TIMEZONE_COOKIE
 from accounts.models import DataExport, User
 from accounts.requests import AuthenticatedRequest
 from accounts.services.deletions import CannotGo, ask_for_deletion, take_back
@@ -42,8 +41,17 @@ def _cookies() -> list[tuple[str, str, str]]:
             session % {"count": settings.MARKETPLACE_SESSION_DAYS},
         ),
         (settings.CSRF_COOKIE_NAME, _("That a form that reaches us was sent from our own page."), _("1 year")),
-        ("messages", _("The sentence that says what has just been done."), _("until the next page")),
-        (TIMEZONE_COOKIE, _("The time zone of your clock, so that times are shown as you know them."), _("1 year")),
+        (
+            settings.MARKETPLACE_MESSAGES_COOKIE,
+            _("The sentence that says what has just been done."),
+            _("until the next page"),
+        ),
+        (
+            settings.MARKETPLACE_TIMEZONE_COOKIE,
+            _("The time zone of your clock, so that times are shown as you know them."),
+            _("1 year"),
+        ),
+        (settings.LANGUAGE_COOKIE_NAME, _("The language that you have chosen at the foot of a page."), _("1 year")),
     ]
 
 

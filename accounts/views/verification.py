@@ -195,7 +195,7 @@ def verification_document(request: AuthenticatedRequest, pk: UUID) -> HttpRespon
     """To a link of one's own, which works for a few minutes."""
     document = get_object_or_404(VerificationDocument.objects.select_related("verification"), pk=pk)
     if not documents.may_open(document, request.user):
-        raise Http404("There is no such document.")
+        raise Http404(_("There is no such document."))
     return redirect("verification_file", token=documents.link_token(document, viewer=request.user))
 
 
@@ -213,7 +213,7 @@ def verification_file(request: AuthenticatedRequest, token: str) -> HttpResponse
     except files.FileMissing as error:
         raise Http404(error.message) from error
     if found is None:
-        raise Http404("There is no such document.")
+        raise Http404(_("There is no such document."))
     document, content = found
     shown = "inline" if document.is_image else "attachment"
     return HttpResponse(

@@ -32,6 +32,7 @@ from billing.documents.figures import (
     unit_price,
 )
 from billing.documents.xml import invoice_xml
+from common.languages import in_english
 from common.money import minor_unit
 from common.typesetting import shown, typeset_pdf, typeset_png
 
@@ -61,6 +62,7 @@ MINUS = "\N{MINUS SIGN}"
 NBSP = "\N{NO-BREAK SPACE}"
 
 
+@in_english()
 def invoice_pdf(document: InvoiceDocument) -> bytes:
     """The document to be read, with its XML in it (Factur-X 1.0, profile EN 16931).
 
@@ -74,17 +76,20 @@ def invoice_pdf(document: InvoiceDocument) -> bytes:
     return _marked_as_factur_x(made)
 
 
+@in_english()
 def invoice_png(document: InvoiceDocument, ppi: float = 110) -> list[bytes]:
     """The document's pages as pictures, to look at."""
     check(document)
     return typeset_png(INVOICE, _invoice(document), at=_midnight(document.issued_on), ppi=ppi, files={"xml": ""})
 
 
+@in_english()
 def statement_pdf(document: StatementDocument) -> bytes:
     """A month of an account as a PDF."""
     return typeset_pdf(STATEMENT, _statement(document), at=_midnight(document.month), standards=STANDARDS)
 
 
+@in_english()
 def statement_png(document: StatementDocument, ppi: float = 110) -> list[bytes]:
     """A statement's pages as pictures, to look at."""
     return typeset_png(STATEMENT, _statement(document), at=_midnight(document.month), ppi=ppi)

@@ -28,6 +28,7 @@ from billing.documents.figures import (
     tax_category,
     unit_price,
 )
+from common.languages import in_english
 from common.money import rounded
 from common.typesetting import shown
 
@@ -38,6 +39,7 @@ BANK_CARD, SEPA_TRANSFER, AS_AGREED = "48", "58", "ZZZ"
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
+@in_english()
 def invoice_xml(document: InvoiceDocument) -> bytes:
     """The document as EN 16931 has it, valid against the schema.
 

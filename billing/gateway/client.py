@@ -8,6 +8,7 @@ from typing import Any
 
 import stripe
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from billing.errors import AuthenticationNeeded, CardDeclined, ProcessorAway, ProcessorRefused
 
@@ -21,6 +22,15 @@ ACCOUNT_GONE = "account_invalid"
 #: The newest API version in which a card alone can be asked for by ``payment_method_types``; later ones have
 #: ``allowed_payment_method_types``, which the stand-in does not know (docs/decisions/0005-stripe-version.md).
 API_VERSION = "2026-07-29.dahlia"
+#: What the processor says most often when a bank refuses. It is kept as it was said, and translated where it is read.
+REFUSALS = (
+    gettext_noop("Your card has insufficient funds."),
+    gettext_noop("Your card has expired."),
+    gettext_noop("Your card's security code is incorrect."),
+    gettext_noop("Your card number is incorrect."),
+    gettext_noop("Your card does not support this type of purchase."),
+    gettext_noop("An error occurred while processing your card. Try again in a little bit."),
+)
 
 
 def http_client() -> stripe.HTTPClient:
@@ -55,8 +65,8 @@ def translated() -> Iterator[None]:
         yield
     except stripe.CardError as error:
         if error.code == "authentication_required":
-            raise AuthenticationNeeded("Your bank wants you to confirm this payment.") from error
-        raise CardDeclined(error.user_message or "Your card was declined.") from error
+            raise AuthenticationNeeded(gettext_noop("Your bank wants you to confirm this payment.")) from error
+        raise CardDeclined(error.user_message or gettext_noop("Your card was declined.")) from error
     except (stripe.APIConnectionError, stripe.RateLimitError) as error:
         log.warning("the payment processor is away: %s", error)
         raise ProcessorAway from error
@@ -72,7 +82,9 @@ def translated() -> Iterator[None]:
             log.warning("the payment processor failed: %s", error)
             raise ProcessorAway from error
         log.error("the payment processor refused: %s", error)
-        refused = ProcessorRefused("The payment processor refused this. We have been told and look into it.")
+        refused = ProcessorRefused(
+            gettext_noop("The payment processor refused this. We have been told and look into it.")
+        )
         refused.code, refused.status = code, error.http_status
         refused.param = getattr(error, "param", None) or ""
         raise refused from error

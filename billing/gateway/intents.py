@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import stripe
+from django.utils.translation import gettext_noop
 from stripe.params import PaymentIntentCreateParams
 
 from billing.errors import ProcessorRefused
@@ -105,5 +106,5 @@ def _intent(intent: stripe.PaymentIntent) -> Intent:
         currency=intent.currency.upper(),
         client_secret=intent.client_secret or "",
         payment_id=metadata_of(intent).get("payment_id", ""),
-        error=(error.message or "The payment failed.") if error else "",
+        error=(error.message or gettext_noop("The payment failed.")) if error else "",
     )

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from billing.models.payment import Payment
 from common.ids import uuid7
@@ -10,11 +11,11 @@ from common.money import Currency
 
 
 class ChargebackState(models.TextChoices):
-    INQUIRY = "inquiry", "The bank asks"
-    OPEN = "open", "Taken back, not decided"
-    WON = "won", "Decided for us"
-    LOST = "lost", "Decided for the buyer"
-    CLOSED = "closed", "Inquiry closed"
+    INQUIRY = "inquiry", _("The bank asks")
+    OPEN = "open", _("Taken back, not decided")
+    WON = "won", _("Decided for us")
+    LOST = "lost", _("Decided for the buyer")
+    CLOSED = "closed", _("Inquiry closed")
 
     @property
     def tone(self) -> str:

@@ -7,6 +7,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
 from accounts.permissions import OrganizationAction, organizations_where
@@ -24,11 +26,11 @@ from common.money import Currency
 class Series(models.TextChoices):
     """What counts on its own, each year from 1."""
 
-    INVOICE = "INV", "Invoice"
-    CREDIT_NOTE = "CN", "Credit note"
-    SELF_BILLING = "SB", "Self-billing invoice"
-    SELF_BILLING_CREDIT = "SC", "Self-billing credit note"
-    SUBSCRIPTION = "SUB", "Subscription invoice"
+    INVOICE = "INV", _("Invoice")
+    CREDIT_NOTE = "CN", _("Credit note")
+    SELF_BILLING = "SB", _("Self-billing invoice")
+    SELF_BILLING_CREDIT = "SC", _("Self-billing credit note")
+    SUBSCRIPTION = "SUB", _("Subscription invoice")
 
 
 class InvoiceCounter(models.Model):
@@ -148,7 +150,9 @@ class Invoice(models.Model):
     def subject(self) -> str:
         """What it is for, in the words of its lines."""
         first, *others = dict.fromkeys(line["description"] for line in self.document["lines"]) or [""]
-        return f"{first} and {len(others)} more" if others else first
+        if not others:
+            return str(first)
+        return gettext("%(first)s and %(count)d more") % {"first": first, "count": len(others)}
 
     @property
     def issued_on(self) -> date:

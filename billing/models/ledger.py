@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from billing.models.chargeback import Chargeback
 from billing.models.payment import Payment
@@ -24,17 +25,17 @@ from common.money import Currency
 class AccountKind(models.TextChoices):
     """The chart of accounts. Which side it normally stands on is said in ``docs/money.md``."""
 
-    PROCESSOR = "processor", "At the payment processor"
-    BANK = "bank", "At our bank"
-    BUYER = "buyer", "Buyer"
-    PROVIDER_PAYABLE = "provider_payable", "Owed to the provider"
-    PAYOUTS = "payouts", "Payouts on their way"
-    REFUNDS = "refunds", "Refunds on their way"
-    CHARGEBACKS = "chargebacks", "Taken back by banks, not decided"
-    COMMISSION = "commission", "Commission"
-    SUBSCRIPTIONS = "subscriptions", "Subscriptions"
-    TAX = "tax", "Tax"
-    LOSSES = "losses", "Losses"
+    PROCESSOR = "processor", _("At the payment processor")
+    BANK = "bank", _("At our bank")
+    BUYER = "buyer", _("Buyer")
+    PROVIDER_PAYABLE = "provider_payable", _("Owed to the provider")
+    PAYOUTS = "payouts", _("Payouts on their way")
+    REFUNDS = "refunds", _("Refunds on their way")
+    CHARGEBACKS = "chargebacks", _("Taken back by banks, not decided")
+    COMMISSION = "commission", _("Commission")
+    SUBSCRIPTIONS = "subscriptions", _("Subscriptions")
+    TAX = "tax", _("Tax")
+    LOSSES = "losses", _("Losses")
 
 
 #: Accounts that each person has of their own; of the others there is one a currency.
@@ -78,21 +79,21 @@ BEFORE_INVOICES = "From before there were invoices"
 class Posting(models.TextChoices):
     """What a transaction tells of."""
 
-    PAYMENT = "payment", "Payment received"
-    EARNED = "earned", "Charge earned"
-    REFUND_OWED = "refund_owed", "Refund owed"
-    REFUND_MADE = "refund_made", "Refund made"
-    REFUND_FAILED = "refund_failed", "Refund failed"
-    PAYOUT_SENT = "payout_sent", "Payout sent"
-    PAYOUT_RECEIVED = "payout_received", "Payout received"
-    PAYOUT_FAILED = "payout_failed", "Payout failed"
-    PROVIDER_TAX = "provider_tax", "Tax on the provider's invoice"
-    CHARGEBACK_TAKEN = "chargeback_taken", "Taken back by a bank"
-    CHARGEBACK_WON = "chargeback_won", "Chargeback won"
-    CHARGEBACK_LOST = "chargeback_lost", "Chargeback lost"
-    SUBSCRIPTION = "subscription", "Subscription paid"
-    SUBSCRIPTION_REFUND = "subscription_refund", "Subscription refunded"
-    CORRECTION = "correction", "Correction"
+    PAYMENT = "payment", _("Payment received")
+    EARNED = "earned", _("Charge earned")
+    REFUND_OWED = "refund_owed", _("Refund owed")
+    REFUND_MADE = "refund_made", _("Refund made")
+    REFUND_FAILED = "refund_failed", _("Refund failed")
+    PAYOUT_SENT = "payout_sent", _("Payout sent")
+    PAYOUT_RECEIVED = "payout_received", _("Payout received")
+    PAYOUT_FAILED = "payout_failed", _("Payout failed")
+    PROVIDER_TAX = "provider_tax", _("Tax on the provider's invoice")
+    CHARGEBACK_TAKEN = "chargeback_taken", _("Taken back by a bank")
+    CHARGEBACK_WON = "chargeback_won", _("Chargeback won")
+    CHARGEBACK_LOST = "chargeback_lost", _("Chargeback lost")
+    SUBSCRIPTION = "subscription", _("Subscription paid")
+    SUBSCRIPTION_REFUND = "subscription_refund", _("Subscription refunded")
+    CORRECTION = "correction", _("Correction")
 
 
 class LedgerTransaction(models.Model):

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from bookings.models import Booking, Charge
 from common.ids import uuid7
@@ -15,9 +16,9 @@ from machines.models import Machine
 
 
 class PaymentStatus(models.TextChoices):
-    INCOMPLETE = "incomplete", "Incomplete"
-    PAID = "paid", "Paid"
-    FAILED = "failed", "Failed"
+    INCOMPLETE = "incomplete", _("Incomplete")
+    PAID = "paid", _("Paid")
+    FAILED = "failed", _("Failed")
 
     @property
     def tone(self) -> str:

@@ -8,6 +8,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from bookings.models import Booking
 from common.ids import short, uuid7
@@ -16,14 +18,14 @@ from common.money import Currency
 
 class PayoutMethod(models.TextChoices):
     CONNECT = "connect", "Stripe"
-    SEPA = "sepa", "SEPA credit transfer"
+    SEPA = "sepa", _("SEPA credit transfer")
 
 
 class PayoutStatus(models.TextChoices):
-    SCHEDULED = "scheduled", "Scheduled"
-    SENT = "sent", "Sent"
-    RECEIVED = "received", "Received"
-    FAILED = "failed", "Failed"
+    SCHEDULED = "scheduled", _("Scheduled")
+    SENT = "sent", _("Sent")
+    RECEIVED = "received", _("Received")
+    FAILED = "failed", _("Failed")
 
     @property
     def tone(self) -> str:
@@ -89,7 +91,7 @@ class PayoutAccount(models.Model):
         """In words, without giving the whole number away: ``DE89 … 3000``."""
         if self.method == PayoutMethod.SEPA:
             return f"{self.iban[:4]} … {self.iban[-4:]}"
-        return f"Stripe account {self.stripe_account}"
+        return gettext("Stripe account %(number)s") % {"number": self.stripe_account}
 
     @property
     def is_ready(self) -> bool:

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from billing.models.payment import Payment
 from common.ids import uuid7
@@ -13,9 +15,9 @@ from common.money import Currency
 
 
 class RefundStatus(models.TextChoices):
-    REQUESTED = "requested", "On its way"
-    MADE = "made", "Made"
-    FAILED = "failed", "Failed"
+    REQUESTED = "requested", _("On its way")
+    MADE = "made", pgettext_lazy("refund", "Made")
+    FAILED = "failed", _("Failed")
 
     @property
     def tone(self) -> str:
@@ -23,18 +25,18 @@ class RefundStatus(models.TextChoices):
 
 
 class RefundReason(models.TextChoices):
-    CANCELED_BY_BUYER = "canceled_by_buyer", "Canceled by the buyer"
-    CANCELED_BY_PROVIDER = "canceled_by_provider", "Canceled by the provider"
-    NOT_DELIVERED = "not_delivered", "The machine could not be handed over"
-    PAID_TOO_LATE = "paid_too_late", "Paid after the hold had lapsed"
-    PAID_TWICE = "paid_twice", "Paid twice"
-    TIME_LOST = "time_lost", "Time lost: late or down"
-    NOT_AS_BOOKED = "not_as_booked", "The machine was not as booked"
-    ENDED_EARLY = "ended_early", "Ended early"
-    STAGE_NOT_PAID = "stage_not_paid", "Ended because a stage was not paid"
-    DISPUTE = "dispute", "Decided in a dispute"
-    GOODWILL = "goodwill", "Given back by an administrator"
-    OUTSIDE = "outside", "Given back at the payment processor"
+    CANCELED_BY_BUYER = "canceled_by_buyer", _("Canceled by the buyer")
+    CANCELED_BY_PROVIDER = "canceled_by_provider", _("Canceled by the provider")
+    NOT_DELIVERED = "not_delivered", _("The machine could not be handed over")
+    PAID_TOO_LATE = "paid_too_late", _("Paid after the hold had lapsed")
+    PAID_TWICE = "paid_twice", _("Paid twice")
+    TIME_LOST = "time_lost", _("Time lost: late or down")
+    NOT_AS_BOOKED = "not_as_booked", _("The machine was not as booked")
+    ENDED_EARLY = "ended_early", _("Ended early")
+    STAGE_NOT_PAID = "stage_not_paid", _("Ended because a stage was not paid")
+    DISPUTE = "dispute", _("Decided in a dispute")
+    GOODWILL = "goodwill", _("Given back by an administrator")
+    OUTSIDE = "outside", _("Given back at the payment processor")
 
 
 class RefundQuerySet(models.QuerySet["Refund"]):

@@ -6,6 +6,8 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.tax import TaxKind
 from common.ids import uuid7
@@ -13,23 +15,23 @@ from common.money import Currency
 
 
 class Tier(models.TextChoices):
-    FREE = "free", "Free"
-    INDIVIDUAL = "individual", "Individual"
-    PROFESSIONAL = "professional", "Professional"
-    ENTERPRISE = "enterprise", "Enterprise"
+    FREE = "free", pgettext_lazy("plan", "Free")
+    INDIVIDUAL = "individual", pgettext_lazy("plan", "Individual")
+    PROFESSIONAL = "professional", pgettext_lazy("plan", "Professional")
+    ENTERPRISE = "enterprise", pgettext_lazy("plan", "Enterprise")
 
 
 class SubscriptionStatus(models.TextChoices):
     """Stripe's statuses."""
 
-    INCOMPLETE = "incomplete", "Waiting for the first payment"
-    INCOMPLETE_EXPIRED = "incomplete_expired", "Never paid"
-    TRIALING = "trialing", "On trial"
-    ACTIVE = "active", "Active"
-    PAST_DUE = "past_due", "Payment overdue"
-    UNPAID = "unpaid", "Not paid"
-    CANCELED = "canceled", "Canceled"
-    PAUSED = "paused", "Paused"
+    INCOMPLETE = "incomplete", _("Waiting for the first payment")
+    INCOMPLETE_EXPIRED = "incomplete_expired", _("Never paid")
+    TRIALING = "trialing", _("On trial")
+    ACTIVE = "active", _("Active")
+    PAST_DUE = "past_due", _("Payment overdue")
+    UNPAID = "unpaid", _("Not paid")
+    CANCELED = "canceled", _("Canceled")
+    PAUSED = "paused", _("Paused")
 
     @property
     def tone(self) -> str:

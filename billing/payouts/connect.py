@@ -2,6 +2,8 @@
 
 import logging
 
+from django.utils.translation import gettext_noop
+
 from billing.errors import ProcessorRefused
 from billing.gateway import connect as gateway
 from billing.models import Payout, PayoutAccount, PayoutStatus
@@ -9,8 +11,8 @@ from billing.payouts.base import NOT_YET, Word
 
 log = logging.getLogger(__name__)
 
-NO_MONEY_HERE = "Our balance at the payment processor does not cover it yet."
-NO_MONEY_THERE = "The money is not available in the Stripe account yet."
+NO_MONEY_HERE = gettext_noop("Our balance at the payment processor does not cover it yet.")
+NO_MONEY_THERE = gettext_noop("The money is not available in the Stripe account yet.")
 NOT_BACK_YET = "It failed, and the money is not back yet."
 
 
@@ -43,7 +45,9 @@ class ConnectPayouts:
             return NOT_YET
         transfer = gateway.get_transfer(payout.stripe_transfer)
         if not payout.stripe_payout and transfer.reversed:
-            return Word(PayoutStatus.FAILED, "The transfer was reversed at Stripe.", reversal=transfer.reversal)
+            return Word(
+                PayoutStatus.FAILED, gettext_noop("The transfer was reversed at Stripe."), reversal=transfer.reversal
+            )
         try:
             sent = (
                 gateway.get_bank_payout(payout)

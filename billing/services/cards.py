@@ -6,14 +6,13 @@ from functools import partial
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.models import User
 from billing import gateway
 from billing.errors import PaymentError
 from billing.gateway import Card
 from billing.models import SavedCard, StripeCustomer
-
-NOT_FINISHED = "The card form was not finished. Enter the card again."
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def from_saved(*, user: User, card_id: UUID, keep: bool = False) -> Means:
     """
     saved = SavedCard.objects.kept().filter(user=user, pk=card_id).first()
     if saved is None:
-        raise PaymentError("This card is not kept any more. Choose another one.")
+        raise PaymentError(gettext("This card is not kept any more. Choose another one."))
     if keep:
         make_default(user=user, card_id=card_id)
     return Means(customer_of(user), saved.stripe_payment_method, saved.label)
@@ -95,7 +94,7 @@ def add_card(*, user: User, setup_intent: str, now: datetime) -> SavedCard:
 def _finished(user: User, setup_intent: str) -> Card:
     card = gateway.finished_card(setup_intent)
     if card is None or card.customer != customer_of(user):
-        raise PaymentError(NOT_FINISHED)
+        raise PaymentError(gettext("The card form was not finished. Enter the card again."))
     return card
 
 

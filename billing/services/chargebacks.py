@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
@@ -22,6 +23,7 @@ from billing.services.refunds import make_room
 from bookings.services.history import note
 from bookings.services.locks import locked
 from common.formats import money, when_both
+from common.languages import in_english
 from common.money import from_minor
 
 log = logging.getLogger(__name__)
@@ -119,8 +121,10 @@ def _write_down(payment: Payment, dispute: Dispute, *, now: datetime) -> Chargeb
 
 def _tell(chargeback: Chargeback, *, now: datetime) -> None:
     booking, state = chargeback.payment.booking, ChargebackState(chargeback.state)
-    amount, key = money(chargeback.amount, chargeback.currency), f"chargeback-{state}:{chargeback.pk}"
-    note(booking, HISTORY[state].format(amount=amount), now=now, detail=chargeback.reason.capitalize())
+    key = f"chargeback-{state}:{chargeback.pk}"
+    with in_english():
+        amount = money(chargeback.amount, chargeback.currency)
+        note(booking, HISTORY[state].format(amount=amount), now=now, detail=chargeback.reason.capitalize())
     tone = {"good": Notification.Tone.GOOD, "bad": Notification.Tone.BAD, "warn": Notification.Tone.WARN}.get(
         state.tone, Notification.Tone.INFO
     )
@@ -129,11 +133,11 @@ def _tell(chargeback: Chargeback, *, now: datetime) -> None:
     for user in administrators().exclude(pk=provider.pk):
         with written_for(user):
             words = _to_administrators(chargeback)
-            _tell_one(user, EventKind.TROUBLE, key, tone, words, ("Open the chargeback", page), now=now)
+            _tell_one(user, EventKind.TROUBLE, key, tone, words, (_("Open the chargeback"), page), now=now)
     with written_for(provider):
         link = f"/bookings/{booking.pk}/"
         words = _to_provider(chargeback)
-        _tell_one(provider, EventKind.CHARGEBACK, key, tone, words, ("Open the booking", link), now=now)
+        _tell_one(provider, EventKind.CHARGEBACK, key, tone, words, (_("Open the booking"), link), now=now)
 
 
 @transaction.atomic
@@ -143,17 +147,12 @@ def _tell_of_plan(dispute: Dispute, *, now: datetime) -> None:
     payment = paid.select_related("subscription__user").first()
     if payment is None:
         return
-    amount = money(from_minor(dispute.amount, dispute.currency), dispute.currency)
-    subject = f"A bank disputes {amount} of a plan: {dispute.status.replace('_', ' ')}"
-    whose = f"{payment} of {payment.subscription.user.email}; the bank's reason: {dispute.reason or 'none given'}."
-    until = dispute.evidence_due_by
-    answer = f"Answer in the processor's dashboard by {when_both(until)}." if until else "There is nothing to answer."
-    words = [subject, f"{whose} {answer}", "It is kept by hand: nothing is posted, and the plan goes on."]
     page = reverse("admin:billing_subscriptionpayment_change", args=[payment.pk])
     key = f"plan-dispute:{dispute.id}:{dispute.status}"
     for user in administrators():
         with written_for(user):
-            bad, button = Notification.Tone.BAD, ("Open the payment", page)
+            bad, button = Notification.Tone.BAD, (_("Open the payment"), page)
+            words = _of_plan(dispute, payment)
             _tell_one(user, EventKind.TROUBLE, key, bad, words, button, now=now)
 
 
@@ -164,44 +163,74 @@ def _tell_one(
     tell(user=user, event=event, key=key, subject=subject, paragraphs=paragraphs, action=action, tone=tone, now=now)
 
 
+def _of_plan(dispute: Dispute, payment: SubscriptionPayment) -> list[str]:
+    """A subject, and what there is to do."""
+    about = {
+        "amount": money(from_minor(dispute.amount, dispute.currency), dispute.currency),
+        "status": dispute.status.replace("_", " "),
+        "payment": payment,
+        "email": payment.subscription.user.email,
+        "reason": dispute.reason or _("none given"),
+    }
+    whose = _("%(payment)s of %(email)s; the bank's reason: %(reason)s.") % about
+    return [
+        _("A bank disputes %(amount)s of a plan: %(status)s") % about,
+        f"{whose} {_to_answer(dispute.evidence_due_by)}",
+        _("It is kept by hand: nothing is posted, and the plan goes on."),
+    ]
+
+
+def _to_answer(until: datetime | None) -> str:
+    if until is None:
+        return _("There is nothing to answer.")
+    return _("Answer in the processor's dashboard by %(when)s.") % {"when": when_both(until)}
+
+
 def _to_administrators(chargeback: Chargeback) -> list[str]:
     """A subject, and what there is to do."""
-    amount, booking = money(chargeback.amount, chargeback.currency), chargeback.payment.booking
-    why = f"Booking {booking.reference}; the bank's reason: {chargeback.reason or 'none given'}."
-    until = chargeback.evidence_due_by
-    answer = f"Answer in the processor's dashboard by {when_both(until)}." if until else "There is nothing to answer."
-    payout = "What the provider earned with it is not paid out until it is decided."
+    about = {
+        "amount": money(chargeback.amount, chargeback.currency),
+        "reference": chargeback.payment.booking.reference,
+        "reason": chargeback.reason or _("none given"),
+    }
+    why = _("Booking %(reference)s; the bank's reason: %(reason)s.") % about
+    answer = _to_answer(chargeback.evidence_due_by)
+    payout = _("What the provider earned with it is not paid out until it is decided.")
+    back, nothing = _("The money is back."), _("Nothing was taken.")
+    taken = _("What had not been refunded before is taken from those who had earned it; the buyer has a credit note.")
     return {
-        ChargebackState.INQUIRY: [f"A bank asks about a payment of {amount}", why, answer, payout],
-        ChargebackState.OPEN: [f"A bank has taken {amount} back", f"{why} {answer}", payout],
-        ChargebackState.WON: [f"Chargeback won: {amount}", f"{why} The money is back."],
-        ChargebackState.LOST: [
-            f"Chargeback lost: {amount}",
-            f"{why} What had not been refunded before is taken from those who had earned it; the buyer has a credit note.",
-        ],
-        ChargebackState.CLOSED: [f"A bank's question about {amount} is closed", f"{why} Nothing was taken."],
+        ChargebackState.INQUIRY: [_("A bank asks about a payment of %(amount)s") % about, why, answer, payout],
+        ChargebackState.OPEN: [_("A bank has taken %(amount)s back") % about, f"{why} {answer}", payout],
+        ChargebackState.WON: [_("Chargeback won: %(amount)s") % about, f"{why} {back}"],
+        ChargebackState.LOST: [_("Chargeback lost: %(amount)s") % about, f"{why} {taken}"],
+        ChargebackState.CLOSED: [_("A bank's question about %(amount)s is closed") % about, f"{why} {nothing}"],
     }[ChargebackState(chargeback.state)]
 
 
 def _to_provider(chargeback: Chargeback) -> list[str]:
-    amount, booking = money(chargeback.amount, chargeback.currency), chargeback.payment.booking
-    wait = "What you earned with this booking is paid out once the bank has decided."
+    about = {
+        "amount": money(chargeback.amount, chargeback.currency),
+        "reference": chargeback.payment.booking.reference,
+    }
+    wait = _("What you earned with this booking is paid out once the bank has decided.")
+    evidence = _("We answer the bank with what we know; if you have something that shows the buyer's use, write to us.")
     return {
-        ChargebackState.INQUIRY: [f"The buyer's bank asks about booking {booking.reference}", wait],
+        ChargebackState.INQUIRY: [_("The buyer's bank asks about booking %(reference)s") % about, wait],
         ChargebackState.OPEN: [
-            f"The buyer's bank has taken {amount} back for booking {booking.reference}",
-            f"{wait} We answer the bank with what we know; if you have something that shows the buyer's use, write to us.",
+            _("The buyer's bank has taken %(amount)s back for booking %(reference)s") % about,
+            f"{wait} {evidence}",
         ],
         ChargebackState.WON: [
-            f"The bank has decided for you: booking {booking.reference}",
-            f"{amount} is back, and what you earned with this booking is paid out as usual.",
+            _("The bank has decided for you: booking %(reference)s") % about,
+            _("%(amount)s is back, and what you earned with this booking is paid out as usual.") % about,
         ],
         ChargebackState.LOST: [
-            f"The bank has decided for the buyer: booking {booking.reference}",
-            f"{amount} stays with the buyer. Your share of it is not paid out, or is taken off your next payout.",
+            _("The bank has decided for the buyer: booking %(reference)s") % about,
+            _("%(amount)s stays with the buyer. Your share of it is not paid out, or is taken off your next payout.")
+            % about,
         ],
         ChargebackState.CLOSED: [
-            f"The buyer's bank has closed its question about booking {booking.reference}",
-            "What you earned with this booking is paid out as usual.",
+            _("The buyer's bank has closed its question about booking %(reference)s") % about,
+            _("What you earned with this booking is paid out as usual."),
         ],
     }[ChargebackState(chargeback.state)]

@@ -36,6 +36,7 @@ from billing.models import (
 from billing.services import postings
 from billing.services.numbering import take_number
 from bookings.models import Charge, ChargeKind
+from common.languages import in_english
 from common.money import minor_unit, shared_out
 from common.queue import soon
 
@@ -62,6 +63,7 @@ def document_of(invoice: Invoice) -> InvoiceDocument:
 # What is sold to buyers ----------------------------------------------------------------------------------
 
 
+@in_english()
 def issue_invoice(*, payment: Payment, now: datetime) -> Invoice:
     """For a payment whose charge is confirmed: a booking, a stage of one or an extension."""
     issued = _first_of(payment)
@@ -142,6 +144,7 @@ def _measured(length: timedelta) -> tuple[Decimal, str]:
 # What corrects it ----------------------------------------------------------------------------------------
 
 
+@in_english()
 def issue_credit_note(*, refund: Refund, now: datetime) -> Invoice | None:
     """At the moment a refund is owed, after :func:`~billing.services.postings.refund_owed`.
 
@@ -150,6 +153,7 @@ def issue_credit_note(*, refund: Refund, now: datetime) -> Invoice | None:
     return _credit_payment(refund.payment, refund.get_reason_display(), now=now, refund=refund)
 
 
+@in_english()
 def issue_chargeback_note(*, chargeback: Chargeback, now: datetime) -> Invoice | None:
     """When a bank has decided for the buyer, after :func:`~billing.services.postings.chargeback_moved`.
 
@@ -174,6 +178,7 @@ def _credited_for(**about: Refund | Chargeback) -> Decimal:
     return _sum(documents.filter(series=Series.CREDIT_NOTE)) - _sum(documents.exclude(series=Series.CREDIT_NOTE))
 
 
+@in_english()
 def issue_reinstatement(*, chargeback: Chargeback, now: datetime) -> list[Invoice]:
     """When a bank no longer decides for the buyer: invoices what a chargeback's credit notes took back too much.
 
@@ -188,6 +193,7 @@ def issue_reinstatement(*, chargeback: Chargeback, now: datetime) -> list[Invoic
     return _reinstate(invoice, notes, wanted, "Given back by the cardholder's bank", now=now, **about)
 
 
+@in_english()
 def issue_subscription_credit_note(*, subscription_payment: SubscriptionPayment, now: datetime) -> Invoice | None:
     """For what has been refunded of a period of a plan and is in no credit note yet; ``None`` where that is nothing."""
     invoice = _first_of_plan(subscription_payment)
@@ -197,6 +203,7 @@ def issue_subscription_credit_note(*, subscription_payment: SubscriptionPayment,
     return _credit(invoice, wanted, "Refunded", now=now, subscription_payment=subscription_payment)
 
 
+@in_english()
 def issue_subscription_reinstatement(*, subscription_payment: SubscriptionPayment, now: datetime) -> list[Invoice]:
     """For what credit notes of a period of a plan took back and was kept after all, because the refund has failed."""
     invoice = _first_of_plan(subscription_payment)
@@ -294,6 +301,7 @@ def _correct(
 # What is bought from providers ---------------------------------------------------------------------------
 
 
+@in_english()
 def issue_self_billing(*, payout: Payout, now: datetime) -> Invoice:
     """For a payout that is scheduled: what its provider has sold, in their name (Art. 224 of Directive 2006/112/EC).
 
@@ -362,6 +370,7 @@ def _earned(line: PayoutLine) -> DocumentLine:
 # Plans ---------------------------------------------------------------------------------------------------
 
 
+@in_english()
 def issue_subscription_invoice(*, subscription_payment: SubscriptionPayment, now: datetime) -> Invoice:
     """For a period of a plan that has been paid."""
     paid = subscription_payment

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification
@@ -21,7 +22,8 @@ from billing.services.invoices import issue_credit_note
 from billing.services.refunds import UNDER_WAY, make_room, synchronise_refund, write_down
 from bookings.services.history import note
 from bookings.services.locks import locked
-from common.formats import money
+from common.formats import lowered, money
+from common.languages import in_english
 from common.money import from_minor
 
 SUPERSEDED = "Given back at the payment processor before this could be: not enough of the payment is left for it."
@@ -133,9 +135,11 @@ def _write_down(payment: Payment, made: MadeRefund, *, now: datetime) -> Refund:
 
 def _tell(refund: Refund, superseded: list[Refund], *, now: datetime) -> None:
     booking, buyer, key = refund.payment.booking, refund.payment.booking.buyer, f"refund-outside:{refund.pk}"
-    note(booking, f"{money(refund.amount, refund.currency)} given back at the payment processor", now=now)
+    with in_english():
+        note(booking, f"{money(refund.amount, refund.currency)} given back at the payment processor", now=now)
     with written_for(buyer):
-        title = f"{money(refund.amount, refund.currency)} of booking {booking.reference} is on its way back to you"
+        words = {"amount": money(refund.amount, refund.currency), "reference": booking.reference}
+        title = _("%(amount)s of booking %(reference)s is on its way back to you") % words
         link, good = f"/bookings/{booking.pk}/", Notification.Tone.GOOD
         tell(
             user=buyer,
@@ -143,7 +147,7 @@ def _tell(refund: Refund, superseded: list[Refund], *, now: datetime) -> None:
             key=key,
             subject=title,
             paragraphs=[],
-            action=("Open the booking", link),
+            action=(_("Open the booking"), link),
             tone=good,
             organization=booking.organization,
             about={"booking": str(booking.pk), "reference": booking.reference},
@@ -152,8 +156,9 @@ def _tell(refund: Refund, superseded: list[Refund], *, now: datetime) -> None:
     link = reverse("admin:billing_payment_change", args=[refund.payment_id])
     for user in administrators():
         with written_for(user):
-            subject = f"{money(refund.amount, refund.currency)} was given back at the payment processor"
-            said = [f"It was begun in the processor's dashboard. Booking {booking.reference}."]
+            words = {"amount": money(refund.amount, refund.currency), "reference": booking.reference}
+            subject = _("%(amount)s was given back at the payment processor") % words
+            said = [_("It was begun in the processor's dashboard. Booking %(reference)s.") % words]
             said += [_given_up(other) for other in superseded]
             tone = Notification.Tone.WARN if superseded else Notification.Tone.INFO
             tell(
@@ -162,7 +167,7 @@ def _tell(refund: Refund, superseded: list[Refund], *, now: datetime) -> None:
                 key=key,
                 subject=subject,
                 paragraphs=said,
-                action=("Open the payment", link),
+                action=(_("Open the payment"), link),
                 text=" ".join(said),
                 tone=tone,
                 now=now,
@@ -170,8 +175,7 @@ def _tell(refund: Refund, superseded: list[Refund], *, now: datetime) -> None:
 
 
 def _given_up(refund: Refund) -> str:
-    amount, why = money(refund.amount, refund.currency), refund.get_reason_display().lower()
-    return (
-        f"Our own refund of {amount} ({why}) does not fit beside it and was given up. "
+    return _(
+        "Our own refund of %(amount)s (%(reason)s) does not fit beside it and was given up. "
         "Look whether the buyer is owed more."
-    )
+    ) % {"amount": money(refund.amount, refund.currency), "reason": lowered(refund.get_reason_display())}

@@ -20,6 +20,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext
 
 from billing.models import AccountKind, Chargeback, LedgerEntry, Payout, PayoutHold, PayoutLine, PayoutStatus
 from bookings.lifecycle import BookingStatus
@@ -151,10 +152,10 @@ def _owed(booking: Any, holds: list[PayoutHold], is_charged_back: bool, *, now: 
     held = sum((hold.amount for hold in holds if hold.amount is not None), ZERO)
     is_whole = any(hold.amount is None for hold in holds)
     if is_charged_back:
-        why.append("The buyer's bank has taken a payment back, or asks about it. It is not decided yet.")
+        why.append(gettext("The buyer's bank has taken a payment back, or asks about it. It is not decided yet."))
         is_whole = True
     if booking.status == BookingStatus.DISPUTED:
-        why.append("The booking is in dispute.")
+        why.append(gettext("The booking is in dispute."))
         is_whole = True
     return Owed(
         booking=booking,

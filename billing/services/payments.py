@@ -13,6 +13,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from billing import gateway
@@ -28,6 +30,7 @@ from bookings.services.charges import Confirmation
 from bookings.services.confirm import confirm_charge
 from bookings.services.history import note
 from bookings.services.locks import locked
+from bookings.services.purposes import why_not_for_it_any_more
 from common.money import to_minor
 
 log = logging.getLogger(__name__)
@@ -36,8 +39,10 @@ log = logging.getLogger(__name__)
 QUIET = timedelta(seconds=15)
 #: A payment row that has no PaymentIntent this long after it was begun was left by a process that died.
 LEFT_BEHIND = timedelta(minutes=2)
-UNDER_WAY = "A payment for this is under way already. Wait a moment."
-NEVER_SENT = "It was never sent to the payment processor."
+UNDER_WAY = _("A payment for this is under way already. Wait a moment.")
+#: Kept with payments, in English, and translated where they are read.
+NO_ANSWER = gettext_noop("The payment processor did not answer.")
+NEVER_SENT = gettext_noop("It was never sent to the payment processor.")
 
 REFUND_FOR = {
     Confirmation.TOO_LATE: RefundReason.PAID_TOO_LATE,
@@ -66,7 +71,8 @@ def pay(*, charge: Charge, payer: User, means: Callable[[], Means], now: datetim
     try:
         intent = gateway.create_intent(payment, customer=card.customer)
     except PaymentError as error:
-        fail(payment, error.message)  # nothing was confirmed, so nothing can be taken: the next try may come at once
+        why = NO_ANSWER if isinstance(error, ProcessorAway) else error.message
+        fail(payment, why)  # nothing was confirmed, so nothing can be taken: the next try may come at once
         raise
     know_as(payment, intent)
     try:
@@ -95,7 +101,11 @@ def abandon(*, charge: Charge, now: datetime) -> None:
     """
     payment = settle_open_payment(charge=charge, now=now)
     if payment is not None and payment.status == PaymentStatus.INCOMPLETE and payment.needs_authentication:
-        apply(gateway.cancel_intent(payment.stripe_payment_intent or ""), now=now, failure="Another card was chosen.")
+        apply(
+            gateway.cancel_intent(payment.stripe_payment_intent or ""),
+            now=now,
+            failure=gettext_noop("Another card was chosen."),
+        )
 
 
 @transaction.atomic
@@ -121,8 +131,10 @@ def begin(
     charge.booking = booking
     if not charge.is_payable(now=now):
         raise PaymentError(why_not_payable(charge))
+    if reason := why_not_for_it_any_more(booking):
+        raise PaymentError(reason)
     if wanted is not None and not wanted(charge):
-        raise PaymentError("This is not to be charged now.")
+        raise PaymentError(gettext("This is not to be charged now."))
     try:
         with transaction.atomic():
             return Payment.objects.create(
@@ -141,20 +153,20 @@ def begin(
                 off_session=off_session,
             )
     except IntegrityError as error:
-        raise PaymentError(UNDER_WAY) from error
+        raise PaymentError(str(UNDER_WAY)) from error
 
 
 def why_not_payable(charge: Charge) -> str:
     """Why nobody can pay it now, in words."""
     if charge.is_paid:
-        return "This is paid already."
+        return gettext("This is paid already.")
     if charge.booking.is_canceled:
-        return "This booking was canceled. Nothing has been charged."
+        return gettext("This booking was canceled. Nothing has been charged.")
     if charge.kind == ChargeKind.BOOKING:
-        return "The time to pay is over. Nothing has been charged; ask for the window again."
+        return gettext("The time to pay is over. Nothing has been charged; ask for the window again.")
     if charge.is_extension:
-        return "The time to pay is over. Nothing has been charged; ask for the extension again."
-    return "This is not to be paid any more: the booking is over, or ends before it. Nothing has been charged."
+        return gettext("The time to pay is over. Nothing has been charged; ask for the extension again.")
+    return gettext("This is not to be paid any more: the booking is over, or ends before it. Nothing has been charged.")
 
 
 def know_as(payment: Payment, intent: Intent) -> None:
@@ -176,13 +188,13 @@ def settle_open_payment(*, charge: Charge, now: datetime) -> Payment | None:
     if payment is None:
         return None
     if payment.stripe_payment_intent is None and not _left_behind(payment, now):
-        raise PaymentError(UNDER_WAY)
+        raise PaymentError(str(UNDER_WAY))
     intent = _intent_of(payment)
     if intent is None:
         return fail(payment, NEVER_SENT)
     if intent.status in ("requires_payment_method", "requires_confirmation"):
         if intent.status == "requires_confirmation" and payment.timestamp > now - QUIET:
-            raise PaymentError(UNDER_WAY)
+            raise PaymentError(str(UNDER_WAY))
         intent = gateway.cancel_intent(intent.id)
     return apply(intent, now=now) or payment
 
@@ -255,7 +267,7 @@ def apply(intent: Intent, *, now: datetime, failure: str = "") -> Payment | None
         payment.needs_authentication = True
         payment.save(update_fields=["needs_authentication"])
     elif intent.status == "canceled" or (intent.status == "requires_payment_method" and intent.error):
-        fail(payment, failure or intent.error or "It was not completed.")
+        fail(payment, failure or intent.error or gettext_noop("It was not completed."))
     return payment
 
 

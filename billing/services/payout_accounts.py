@@ -9,9 +9,11 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
+from accounts.outbox import written_for
 from accounts.services.telling import tell
 from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import connect as gateway
@@ -55,7 +57,10 @@ def enter_iban(*, user: User, holder: str, iban: str, bic: str, now: datetime) -
     )
     waiting = Payout.objects.for_the_bank().filter(provider=user).order_by()
     waiting.update(account=account)
-    _tell_of_change(user, account, f"{account.label} is where your euros go from now on.")
+    with written_for(user):
+        _tell_of_change(
+            user, account, "entered", _("%(account)s is where your euros go from now on.") % _named(account)
+        )
     return account
 
 
@@ -68,20 +73,26 @@ def remove_account(*, account: PayoutAccount, now: datetime) -> None:
     """
     User.objects.select_for_update(no_key=True).get(pk=account.user_id)
     if Payout.objects.filter(account=account, status=PayoutStatus.SCHEDULED).exists():
-        raise PaymentError("A payout to this account is scheduled. Enter another account in its place.")
+        raise PaymentError(_("A payout to this account is scheduled. Enter another account in its place."))
     if PayoutAccount.objects.current().filter(pk=account.pk).update(replaced_at=now):
-        _tell_of_change(account.user, account, f"{account.label} was removed. Nothing is paid to it any more.")
+        with written_for(account.user):
+            said = _("%(account)s was removed. Nothing is paid to it any more.") % _named(account)
+            _tell_of_change(account.user, account, "removed", said)
 
 
-def _tell_of_change(user: User, account: PayoutAccount, what: str) -> None:
+def _named(account: PayoutAccount) -> dict[str, str]:
+    return {"account": account.label}
+
+
+def _tell_of_change(user: User, account: PayoutAccount, what: str, said: str) -> None:
     """Whoever did it: the account may be in the wrong hands."""
     tell(
         user=user,
         event=EventKind.SECURITY,
-        key=f"payout-account:{account.pk}:{'removed' if 'removed' in what else 'entered'}",
-        subject="Where your earnings go was changed",
-        paragraphs=[what, "If it was not you: change your password, enter the right account, and write to us."],
-        action=("Look at it", PAGE),
+        key=f"payout-account:{account.pk}:{what}",
+        subject=_("Where your earnings go was changed"),
+        paragraphs=[said, _("If it was not you: change your password, enter the right account, and write to us.")],
+        action=(_("Look at it"), PAGE),
     )
 
 
@@ -93,7 +104,7 @@ def begin_stripe(*, user: User, country: str, now: datetime) -> PayoutAccount:
         ProcessorAway: no answer; asking again makes no second account.
     """
     if not settings.STRIPE_CONNECT:
-        raise PaymentError("Payouts through Stripe are not offered here.")
+        raise PaymentError(_("Payouts through Stripe are not offered here."))
     ours = PayoutAccount.objects.filter(user=user, method=PayoutMethod.CONNECT)
     current = ours.current().first()
     if current is not None:
@@ -106,7 +117,8 @@ def begin_stripe(*, user: User, country: str, now: datetime) -> PayoutAccount:
             account = PayoutAccount.objects.create(
                 user=user, method=PayoutMethod.CONNECT, stripe_account=made.id, created_at=now
             )
-            _tell_of_change(user, account, "An account at Stripe was made for your earnings.")
+            with written_for(user):
+                _tell_of_change(user, account, "entered", _("An account at Stripe was made for your earnings."))
     return synchronise_account(stripe_account=account.stripe_account or "", now=now) or account
 
 
@@ -156,16 +168,20 @@ def _write_down(there: gateway.ConnectedAccount, *, now: datetime) -> PayoutAcco
     account.requirements, account.currencies = there.requirements[:500], list(there.currencies)
     account.save(update_fields=["details_submitted", "payouts_enabled", "requirements", "currencies"])
     if account.payouts_enabled != was_enabled and account.replaced_at is None:
-        tell(
-            user=account.user,
-            event=EventKind.PAYOUT_STEP,
-            key=f"payout-account:{account.pk}:{now:%Y%m%d%H%M%S}",
-            subject="Stripe can pay you now" if account.payouts_enabled else "Stripe has stopped paying you",
-            paragraphs=[]
-            if account.payouts_enabled
-            else ["It wants to know something first. Your earnings wait meanwhile."],
-            action=("Where you are paid to", PAGE),
-            tone=Notification.Tone.GOOD if account.payouts_enabled else Notification.Tone.BAD,
-            now=now,
-        )
+        with written_for(account.user):
+            _tell_of_readiness(account, now=now)
     return account
+
+
+def _tell_of_readiness(account: PayoutAccount, *, now: datetime) -> None:
+    is_ready = account.payouts_enabled
+    tell(
+        user=account.user,
+        event=EventKind.PAYOUT_STEP,
+        key=f"payout-account:{account.pk}:{now:%Y%m%d%H%M%S}",
+        subject=_("Stripe can pay you now") if is_ready else _("Stripe has stopped paying you"),
+        paragraphs=[] if is_ready else [_("It wants to know something first. Your earnings wait meanwhile.")],
+        action=(_("Where you are paid to"), PAGE),
+        tone=Notification.Tone.GOOD if is_ready else Notification.Tone.BAD,
+        now=now,
+    )

@@ -5,9 +5,11 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
+from accounts.outbox import written_for
 from accounts.services.decisions import require_two
 from accounts.services.roles import require_administrator
 from accounts.services.telling import tell
@@ -43,18 +45,28 @@ def place_hold(*, booking: Booking, amount: Decimal | None, reason: str, by: Use
     hold = PayoutHold.objects.create(
         booking=booking, amount=amount, reason=reason.strip()[:300], placed_at=now, placed_by=by
     )
-    part = "What it earned" if amount is None else f"{money(amount, booking.currency)} of what it earned"
+    with written_for(booking.machine.provider):
+        _tell_of_hold(hold, now=now)
+    return hold
+
+
+def _tell_of_hold(hold: PayoutHold, *, now: datetime) -> None:
+    booking = hold.booking
+    if hold.amount is None:
+        said = _("What it earned is not paid out for now.")
+    else:
+        amount = money(hold.amount, booking.currency)
+        said = _("%(amount)s of what it earned is not paid out for now.") % {"amount": amount}
     tell(
         user=booking.machine.provider,
         event=EventKind.EARNINGS,
         key=f"hold:{hold.pk}",
-        subject=f"Held: booking {booking.reference}",
-        paragraphs=[f"{part} is not paid out for now. {hold.reason}"],
-        action=("Your earnings", EARNINGS),
+        subject=_("Held: booking %(reference)s") % {"reference": booking.reference},
+        paragraphs=[f"{said} {hold.reason}"],
+        action=(_("Your earnings"), EARNINGS),
         tone=Notification.Tone.WARN,
         now=now,
     )
-    return hold
 
 
 def _owners(booking: Booking) -> list[UUID]:
@@ -80,16 +92,17 @@ def release_hold(*, hold: PayoutHold, reason: str, by: User, second: User | None
     check_release(row)
     row.released_at, row.released_by, row.released_because = now, by, reason.strip()[:300]
     row.save(update_fields=["released_at", "released_by", "released_because"])
-    tell(
-        user=row.booking.machine.provider,
-        event=EventKind.EARNINGS,
-        key=f"hold-released:{row.pk}",
-        subject=f"No longer held: booking {row.booking.reference}",
-        paragraphs=["It goes with the next payout."],
-        action=("Your earnings", EARNINGS),
-        tone=Notification.Tone.GOOD,
-        now=now,
-    )
+    with written_for(row.booking.machine.provider):
+        tell(
+            user=row.booking.machine.provider,
+            event=EventKind.EARNINGS,
+            key=f"hold-released:{row.pk}",
+            subject=_("No longer held: booking %(reference)s") % {"reference": row.booking.reference},
+            paragraphs=[_("It goes with the next payout.")],
+            action=(_("Your earnings"), EARNINGS),
+            tone=Notification.Tone.GOOD,
+            now=now,
+        )
     return row
 
 

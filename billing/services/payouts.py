@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 from accounts.services.roles import require_administrator
@@ -25,7 +26,6 @@ from billing.services.invoices import issue_self_billing
 from billing.services.owed import in_the_way, owed_accounts, owed_for, owing
 from billing.services.payout_accounts import account_for
 from common.errors import MarketplaceError
-from common.formats import money
 from common.leases import Clock, growing_pause
 from common.money import from_minor, rounded
 from common.queue import soon
@@ -85,7 +85,7 @@ def schedule_payout(*, provider_id: UUID, currency: str, now: datetime) -> Payou
         return None
     account = account_for(provider, currency)
     if account is None:
-        news.account_wanted(provider, currency, money(net, currency), now=now)
+        news.account_wanted(provider, currency, net, now=now)
         return None
     treatment = supplier_treatment_of(provider)
     tax = rounded(net * treatment.rate, currency) if treatment.kind == TaxKind.STANDARD else ZERO
@@ -225,7 +225,7 @@ def _attempt(payout_id: UUID, *, now: datetime) -> bool:
         if (before, payout.status) == (PayoutStatus.SCHEDULED, PayoutStatus.SENT):
             payout = _write_down(payout_id, _ask(payout), now=now)
     except ProcessorAway:
-        _try_again(payout, "The payment processor did not answer.", now=now)
+        _try_again(payout, gettext_noop("The payment processor did not answer."), now=now)
         raise
     except PaymentError as error:
         log.exception("payout %s was refused", payout_id)

@@ -7,6 +7,8 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.utils.translation import gettext
+
 from accounts.models import User
 from billing import gateway
 from billing.errors import PaymentError, ProcessorRefused
@@ -158,7 +160,7 @@ def listed_price(tier: Tier) -> PlanPrice:
     """
     price = plan_prices.on_sale().get(tier)
     if price is None:
-        raise PaymentError(f"The plan {tier.label} is not on sale here.")
+        raise PaymentError(gettext("The plan %(name)s is not on sale here.") % {"name": tier.label})
     return price
 
 

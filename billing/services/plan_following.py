@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from billing.errors import PaymentError, ProcessorAway
 from billing.gateway import subscriptions as processor
@@ -34,7 +35,7 @@ EVERY = timedelta(days=1)
 #: Plans that have ended are looked after this long: what they cost may still be given back.
 AFTER_THE_END = timedelta(days=180)
 
-UNDER_WAY = "A change of your plan is under way already. Wait a moment, then look at this page again."
+UNDER_WAY = _("A change of your plan is under way already. Wait a moment, then look at this page again.")
 
 
 class _Overtaken(Exception):
@@ -52,7 +53,7 @@ def synchronise_subscription(
     Raises:
         ProcessorAway: no answer.
     """
-    for _ in range(5):
+    for _attempt in range(5):
         Subscription.objects.filter(pk=subscription.pk).update(asked_at=now)
         row = Subscription.objects.select_related("user").get(pk=subscription.pk)
         told = ask(row) if row.stripe_customer_id else Told(None, Tier.FREE, None, None, None, [], {})
@@ -71,7 +72,7 @@ def synchronise_subscription(
             continue
         _follow_tax(row, told, now=now)
         return row
-    raise PaymentError(UNDER_WAY)
+    raise PaymentError(str(UNDER_WAY))
 
 
 def ask_after_subscriptions(*, now: datetime, limit: int = 50) -> int:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+
 from accounts.event_kinds import EventKind
 from accounts.models import Notification
 from accounts.outbox import written_for
@@ -36,10 +38,10 @@ def tell(
                 user=row.user,
                 event=EventKind.PLAN_PAID,
                 key=f"plan-paid:{remote.latest_invoice}",
-                subject=f"Your plan {row.get_tier_display()} is paid",
-                title=f"Your plan {row.get_tier_display()} is paid.",
-                paragraphs=["Nothing is overdue any more."],
-                action=("Your plan", PLAN_PAGE),
+                subject=_("Your plan %(name)s is paid") % {"name": row.get_tier_display()},
+                title=_("Your plan %(name)s is paid.") % {"name": row.get_tier_display()},
+                paragraphs=[_("Nothing is overdue any more.")],
+                action=(_("Your plan"), PLAN_PAGE),
                 tone=Notification.Tone.GOOD,
                 now=now,
             )
@@ -50,12 +52,17 @@ def tell(
 def _tell_overdue(row: Subscription, invoice: RemoteInvoice, *, now: datetime) -> None:
     amount = money(invoice.remaining, invoice.currency)
     if row.needs_authentication:
-        why = "Your bank wants you to confirm it yourself."
+        why = _("Your bank wants you to confirm it yourself.")
     else:
-        why = f"The bank said: {row.failure}" if row.failure else "The bank did not say why."
-    again = f" It is tried again on {day(invoice.next_attempt, now=now)}." if invoice.next_attempt else ""
-    title = f"A payment for your plan {row.get_tier_display()} did not succeed."
-    text = f"{amount} could not be charged. {why}{again}"
+        why = (
+            _("The bank said: %(words)s") % {"words": _(row.failure)} if row.failure else _("The bank did not say why.")
+        )
+    again = (
+        _("It is tried again on %(day)s.") % {"day": day(invoice.next_attempt, now=now)} if invoice.next_attempt else ""
+    )
+    title = _("A payment for your plan %(name)s did not succeed.") % {"name": row.get_tier_display()}
+    charged = _("%(amount)s could not be charged.") % {"amount": amount}
+    text = " ".join(filter(None, [charged, why, again]))
     key = f"plan-overdue:{invoice.id}"
     tell_one(
         user=row.user,
@@ -65,10 +72,12 @@ def _tell_overdue(row: Subscription, invoice: RemoteInvoice, *, now: datetime) -
         title=title,
         paragraphs=[
             text,
-            "Your plan goes on for now. Pay with another card, or confirm the payment, to keep it.",
-            "If it stays unpaid, the plan ends and you are on the free one. Bookings of servers are not touched by this.",
+            _("Your plan goes on for now. Pay with another card, or confirm the payment, to keep it."),
+            _(
+                "If it stays unpaid, the plan ends and you are on the free one. Bookings of servers are not touched by this."
+            ),
         ],
-        action=("Pay for your plan", PAY_PAGE),
+        action=(_("Pay for your plan"), PAY_PAGE),
         tone=Notification.Tone.BAD,
         now=now,
     )
@@ -78,15 +87,19 @@ def _tell_begun(row: Subscription, *, now: datetime) -> None:
     name, price = row.get_tier_display(), money(row.monthly_price, row.currency)
     key = f"plan:{row.stripe_subscription_id}:{row.tier}:{row.current_period_start:%Y%m%d}"
     until = day(row.current_period_end, now=now)
-    text = f"{price} a month. The next payment is on {until}, unless you cancel before."
+    words = {"name": name, "price": price, "day": until}
+    text = _("%(price)s a month. The next payment is on %(day)s, unless you cancel before.") % words
     tell_one(
         user=row.user,
         event=EventKind.PLAN,
         key=key,
-        subject=f"Your plan: {name}",
-        paragraphs=[f"Your plan is {name} now: {text}", "It can be changed or canceled at any time."],
-        action=("Your plan", PLAN_PAGE),
-        title=f"Your plan is {name}.",
+        subject=_("Your plan: %(name)s") % words,
+        paragraphs=[
+            _("Your plan is %(name)s now: %(text)s") % {"name": name, "text": text},
+            _("It can be changed or canceled at any time."),
+        ],
+        action=(_("Your plan"), PLAN_PAGE),
+        title=_("Your plan is %(name)s.") % words,
         text=text,
         tone=Notification.Tone.GOOD,
         now=now,
@@ -96,9 +109,9 @@ def _tell_begun(row: Subscription, *, now: datetime) -> None:
 def _tell_ended(row: Subscription, before: Subscription, remote: RemoteSubscription, *, now: datetime) -> None:
     name = before.get_tier_display()
     asked_for = before.next_tier == Tier.FREE or remote.cancels_at_period_end
-    why = "You asked for that." if asked_for else "Its last payment could not be charged."
-    key, title = f"plan-ended:{remote.id}:{row.status}", f"Your plan {name} has ended."
-    text = f"{why} You are on the free plan now, and nothing more is charged."
+    why = _("You asked for that.") if asked_for else _("Its last payment could not be charged.")
+    key, title = f"plan-ended:{remote.id}:{row.status}", _("Your plan %(name)s has ended.") % {"name": name}
+    text = f"{why} {_('You are on the free plan now, and nothing more is charged.')}"
     tell_one(
         user=row.user,
         event=EventKind.PLAN,
@@ -106,7 +119,7 @@ def _tell_ended(row: Subscription, before: Subscription, remote: RemoteSubscript
         subject=title.rstrip("."),
         title=title,
         paragraphs=[text],
-        action=("See the plans", PLAN_PAGE),
+        action=(_("See the plans"), PLAN_PAGE),
         tone=Notification.Tone.WARN,
         now=now,
     )

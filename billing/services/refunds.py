@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
@@ -24,7 +25,8 @@ from billing.services.invoices import issue_credit_note
 from bookings.models import Booking
 from bookings.services.history import note
 from bookings.services.locks import locked
-from common.formats import money
+from common.formats import lowered, money
+from common.languages import in_english
 from common.leases import Clock, growing_pause
 from common.money import rounded
 from common.queue import soon
@@ -135,18 +137,23 @@ def give_back(
     if payment.refunds.filter(amount=amount, reason=reason, note=why, requested_at__gt=now - AGAIN).exists():
         raise PaymentError("The same has just been given back. If it is to be given twice, say so in its reason.")
     refund = request_refund(payment=payment, amount=amount, reason=reason, by=by, now=now, note=why)
-    note(booking, f"{money(amount, refund.currency)} to be given back", now=now, by=by, detail=why)
+    with in_english():
+        note(booking, f"{money(amount, refund.currency)} to be given back", now=now, by=by, detail=why)
     provider = payment.provider
     with written_for(provider):
-        subject = f"{money(amount, refund.currency)} goes back to the buyer"
-        said = f"Of booking {booking.reference}: {refund.get_reason_display().lower()}. {why}"
+        words = {"amount": money(amount, refund.currency), "reference": booking.reference, "note": why}
+        said = _("Of booking %(reference)s: %(reason)s. %(note)s") % {
+            **words,
+            "reason": lowered(refund.get_reason_display()),
+        }
+        yours = _("Your share of it is taken off what you earned.")
         tell(
             user=provider,
             event=EventKind.EARNINGS,
             key=f"given-back:{refund.pk}",
-            subject=subject,
-            paragraphs=[f"{said} Your share of it is taken off what you earned."],
-            action=("Open the booking", f"/bookings/{booking.pk}/"),
+            subject=_("%(amount)s goes back to the buyer") % words,
+            paragraphs=[f"{said} {yours}"],
+            action=(_("Open the booking"), f"/bookings/{booking.pk}/"),
             tone=Notification.Tone.WARN,
             now=now,
         )
@@ -287,21 +294,21 @@ def _set_failed(refund: Refund, why: str, *, now: datetime) -> None:
 def _tell_of_failure(refund: Refund, *, now: datetime) -> None:
     """Administrators: nobody else can pay it another way."""
     booking, key = refund.payment.booking, f"refund-failed:{refund.pk}"
-    subject = f"A refund of {money(refund.amount, refund.currency)} failed"
-    said = [
-        f"Booking {booking.reference}, {refund.get_reason_display().lower()}. {refund.failure}",
-        "If the buyer has not got it otherwise, ask for it again, or pay it another way.",
-    ]
     link, bad = reverse("admin:billing_refund_change", args=[refund.pk]), Notification.Tone.BAD
     for user in administrators():
         with written_for(user):
+            about = {"reference": booking.reference, "reason": lowered(refund.get_reason_display())}
+            said = [
+                _("Booking %(reference)s, %(reason)s. %(failure)s") % {**about, "failure": refund.failure},
+                _("If the buyer has not got it otherwise, ask for it again, or pay it another way."),
+            ]
             tell(
                 user=user,
                 event=EventKind.TROUBLE,
                 key=key,
-                subject=subject,
+                subject=_("A refund of %(amount)s failed") % {"amount": money(refund.amount, refund.currency)},
                 paragraphs=said,
-                action=("Open the refund", link),
+                action=(_("Open the refund"), link),
                 text=" ".join(said),
                 tone=bad,
                 now=now,
@@ -351,20 +358,22 @@ def write_down(refund_id: UUID, made: gateway.MadeRefund, *, now: datetime) -> b
 
 def _tell(refund: Refund, *, now: datetime) -> None:
     booking = refund.payment.booking
-    back = money(refund.amount, refund.currency)
-    note(booking, f"{back} refunded", now=now, detail=refund.get_reason_display())
+    with in_english():
+        back = money(refund.amount, refund.currency)
+        note(booking, f"{back} refunded", now=now, detail=refund.get_reason_display())
     with written_for(booking.buyer):
+        words = {"amount": money(refund.amount, refund.currency), "reference": booking.reference}
         tell(
             user=booking.buyer,
             event=EventKind.REFUNDED,
             key=f"refund-made:{refund.pk}",
-            subject=f"Refunded: {back}",
+            subject=_("Refunded: %(amount)s") % words,
             paragraphs=[
-                f"{back} of booking {booking.reference} is on its way back to your card.",
+                _("%(amount)s of booking %(reference)s is on its way back to your card.") % words,
                 " ".join(filter(None, [f"{refund.get_reason_display()}.", refund.note])),
-                "Banks take up to ten days to show it.",
+                _("Banks take up to ten days to show it."),
             ],
-            action=("Open the booking", f"/bookings/{booking.pk}/"),
+            action=(_("Open the booking"), f"/bookings/{booking.pk}/"),
             tone=Notification.Tone.GOOD,
             organization=booking.organization,
             about={"booking": str(booking.pk), "reference": booking.reference, "refund": str(refund.pk)},

@@ -6,6 +6,7 @@ from functools import partial
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.translation import gettext_noop
 
 from billing import gateway, mails
 from billing.errors import AuthenticationNeeded, CardDeclined, PaymentError, ProcessorAway, ProcessorRefused
@@ -18,7 +19,7 @@ from common.leases import Clock
 
 log = logging.getLogger(__name__)
 
-NO_CARD = "There is no card that we may charge."
+NO_CARD = gettext_noop("There is no card that we may charge.")
 #: How long the buyer has to answer their bank after the last try.
 LAST_WORD = timedelta(days=1)
 #: How long a buyer who pays on the page may stand at their bank before the stage is charged by itself.
@@ -92,7 +93,9 @@ def _look_after(payment: Payment, *, now: datetime) -> Payment:
     if now < min(at, payment.charge.since):
         return payment
     intent = gateway.cancel_intent(payment.stripe_payment_intent or "")
-    return apply(intent, now=now, failure="Your bank wanted you to confirm it, and you did not.") or payment
+    return (
+        apply(intent, now=now, failure=gettext_noop("Your bank wanted you to confirm it, and you did not.")) or payment
+    )
 
 
 def _try(charge: Charge, *, now: datetime) -> bool:

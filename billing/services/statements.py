@@ -22,6 +22,7 @@ from billing.documents.facts import StatementDocument, StatementLine, StatementT
 from billing.models import Invoice, Series
 from billing.services.invoices import document_of
 from common.ids import short
+from common.languages import in_english
 from common.spreadsheets import Cell
 
 #: The first days of a month, on which statements of the one before are sent.
@@ -58,6 +59,7 @@ def months_of(account: Account) -> list[Month]:
     return [Month(first, count, tuple(amounts[first].items())) for first, count in counts.items()]
 
 
+@in_english()
 def statement_of(account: Account, month: date) -> StatementDocument | None:
     """The month that ``month`` is in, a table for each currency; ``None`` where there were no documents.
 

@@ -18,6 +18,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.models import User
 from billing.errors import CardDeclined, PaymentError, ProcessorAway, ProcessorRefused
@@ -46,11 +47,13 @@ def subscribe(*, user: User, tier: Tier, card: SavedCard, now: datetime) -> Subs
     _check_card(card, user)
     row = _settled(user, now=now)
     if row.is_in_force and row.tier != Tier.FREE:
-        raise PaymentError(f"You have the plan {row.get_tier_display()} already. Change it instead.")
+        raise PaymentError(
+            gettext("You have the plan %(name)s already. Change it instead.") % {"name": row.get_tier_display()}
+        )
     if row.status in (SubscriptionStatus.INCOMPLETE, SubscriptionStatus.UNPAID):
         # Begun and never paid: with that one out of the way, never two can take money.
         if not end_unpaid(processor.get_subscription(row.stripe_subscription_id or "")):
-            raise PaymentError("Your plan has just been paid. Look at this page again.")
+            raise PaymentError(gettext("Your plan has just been paid. Look at this page again."))
         row = synchronise_subscription(subscription=row, now=now)
     customer = customer_of(user)
     attempt = _want(row, tier, now=now, customer=customer)
@@ -85,12 +88,13 @@ def change_plan(*, user: User, tier: Tier, now: datetime, at: datetime | None = 
     if tier == row.tier:
         return resume(user=user, now=now)
     if row.status == SubscriptionStatus.PAST_DUE:
-        raise PaymentError("A payment for your plan is overdue. Pay it first, then change the plan.")
+        raise PaymentError(gettext("A payment for your plan is overdue. Pay it first, then change the plan."))
     if RANK[tier] < RANK[Tier(row.tier)]:
         return _go_down(row, tier, now=now)
     if row.next_tier:
         raise PaymentError(
-            f"Your plan becomes {row.get_next_tier_display()} when the period ends. Take that back first, then upgrade."
+            gettext("Your plan becomes %(name)s when the period ends. Take that back first, then upgrade.")
+            % {"name": row.get_next_tier_display()}
         )
     remote = processor.get_subscription(row.stripe_subscription_id or "")
     if remote.has_pending_update:
@@ -113,7 +117,7 @@ def cancel(*, user: User, now: datetime) -> Subscription:
     """
     row = _settled(user, now=now)
     if row.stripe_subscription_id is None or row.tier == Tier.FREE:
-        raise PaymentError("You have no plan that could be canceled.")
+        raise PaymentError(gettext("You have no plan that could be canceled."))
     return _go_down(row, Tier.FREE, now=now)
 
 
@@ -148,7 +152,7 @@ def use_card(*, user: User, card: SavedCard, now: datetime) -> Subscription:
     _check_card(card, user)
     row = _settled(user, now=now)
     if row.stripe_subscription_id is None or row.status in processor.ENDED:
-        raise PaymentError("You have no plan that could be charged to a card.")
+        raise PaymentError(gettext("You have no plan that could be charged to a card."))
     remote = processor.get_subscription(row.stripe_subscription_id)
     processor.charge_another_card(remote, payment_method=card.stripe_payment_method)
     told = ask(row)
@@ -209,12 +213,12 @@ def secret_to_authenticate(subscription: Subscription) -> str:
 
 def _check_card(card: SavedCard, user: User) -> None:
     if card.user_id != user.pk or card.removed_at is not None:
-        raise PaymentError("Choose one of your saved cards.")
+        raise PaymentError(gettext("Choose one of your saved cards."))
 
 
 def _check_running(row: Subscription) -> None:
     if not row.is_in_force or row.tier == Tier.FREE or row.stripe_subscription_id is None:
-        raise PaymentError("You have no plan that could be changed. Choose one first.")
+        raise PaymentError(gettext("You have no plan that could be changed. Choose one first."))
 
 
 def _settled(user: User, *, now: datetime) -> Subscription:
@@ -227,7 +231,7 @@ def _settled(user: User, *, now: datetime) -> Subscription:
     row, _ = Subscription.objects.get_or_create(user=user, defaults={"created_at": now, "asked_at": now})
     row = synchronise_subscription(subscription=row, now=now)
     if row.attempt is not None:
-        raise PaymentError(UNDER_WAY)
+        raise PaymentError(str(UNDER_WAY))
     return row
 
 
@@ -240,7 +244,7 @@ def _want(row: Subscription, tier: Tier, *, now: datetime, customer: str = "") -
     """
     locked = Subscription.objects.select_for_update(of=("self",)).select_related("user").get(pk=row.pk)
     if locked.attempt is not None or locked.updated_at != row.updated_at:
-        raise PaymentError(UNDER_WAY)
+        raise PaymentError(str(UNDER_WAY))
     locked.wanted_tier, locked.wanted_at, locked.attempt, locked.failure = tier, now, uuid7(), ""
     locked.asked_at = now
     if customer:

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -33,8 +34,10 @@ def card_list(request: AuthenticatedRequest) -> HttpResponse:
     try:
         card = cards.add_card(user=request.user, setup_intent=form.cleaned_data["setup_intent"], now=timezone.now())
     except PaymentError as error:
-        return _page(request, error=error.message, status=503 if isinstance(error, ProcessorAway) else 422)
-    messages.success(request, f"{card.label} is kept, and charged from now on when you are not there.")
+        return _page(request, error=_(error.message), status=503 if isinstance(error, ProcessorAway) else 422)
+    messages.success(
+        request, _("%(card)s is kept, and charged from now on when you are not there.") % {"card": card.label}
+    )
     return redirect("card_list")
 
 
@@ -65,8 +68,8 @@ def card_remove(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     except SavedCard.DoesNotExist as error:
         raise Http404 from error
     except PaymentError as error:
-        return _page(request, error=error.message, status=503)
-    messages.success(request, "Removed. It can no longer be charged.")
+        return _page(request, error=_(error.message), status=503)
+    messages.success(request, _("Removed. It can no longer be charged."))
     return redirect("card_list")
 
 

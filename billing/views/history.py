@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
@@ -21,7 +22,7 @@ from common.history.reading import History, scope_of, scopes_around
 def payment_history(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     """Of the payment, its refunds and its chargebacks; also as a file."""
     if not request.user.is_platform_administrator:
-        raise Http404("There is no such payment among yours.")
+        raise Http404(_("There is no such payment among yours."))
     payment = get_object_or_404(Payment.objects.select_related("booking"), pk=pk)
     scopes = [scope_of(payment), *scopes_around(payment, "payment")]
     history = History(scopes, request.user, until=timezone.now())

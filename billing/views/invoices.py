@@ -13,7 +13,8 @@ from django.db.models import QuerySet, Sum
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext, pgettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 from django_countries import countries
 
@@ -23,7 +24,7 @@ from accounts.models import Organization, Scope, User
 from accounts.permissions import OrganizationAction, may_in, membership_of
 from accounts.requests import AuthenticatedRequest
 from billing.documents.facts import InvoiceDocument, Party
-from billing.documents.figures import SELF_BILLED, UNITS, FaultyDocument, due, tax_category, unit_price
+from billing.documents.figures import SELF_BILLED, FaultyDocument, due, tax_category, unit_price
 from billing.models import Invoice, Series
 from billing.services import printing
 from billing.services.invoices import document_of
@@ -32,7 +33,18 @@ from common.formats import NOTHING, language, number, number_locale, region
 from common.money import rounded
 
 A_PAGE = 25
-NOT_NOW = "The file cannot be had at the moment. Try again in a minute; what it says stands on this page."
+TYPES = {"pdf": "application/pdf", "xml": "application/xml; charset=utf-8"}
+NOT_NOW = _("The file cannot be had at the moment. Try again in a minute; what it says stands on this page.")
+
+
+#: The kinds of documents, for choosing among many.
+KINDS = {
+    Series.INVOICE.value: _("Invoices"),
+    Series.CREDIT_NOTE.value: _("Credit notes"),
+    Series.SELF_BILLING.value: _("Self-billing invoices"),
+    Series.SELF_BILLING_CREDIT.value: _("Self-billing credit notes"),
+    Series.SUBSCRIPTION.value: _("Subscription invoices"),
+}
 
 
 @dataclass(frozen=True)
@@ -103,11 +115,11 @@ def _listed(request: AuthenticatedRequest, account: User | Organization) -> dict
     theirs, choice = Invoice.objects.of(account), Choice.of(request)
     found = choice.among(theirs).select_related("corrects", "owner").order_by("-issued_at", "-sequence")
     kinds = theirs.order_by().values_list("year", "series").distinct()
-    series = {kind for _, kind in kinds}
+    series = {kind for _year, kind in kinds}
     return {
         "choice": choice,
-        "years": sorted({year for year, _ in kinds}, reverse=True),
-        "kinds": [(value, label) for value, label in Series.choices if value in series],
+        "years": sorted({year for year, _series in kinds}, reverse=True),
+        "kinds": [(value, label) for value, label in KINDS.items() if value in series],
         "totals": _totals(choice.among(theirs)),
         "page": Paginator(found, A_PAGE).get_page(request.GET.get("page")),
     }
@@ -125,7 +137,7 @@ def _totals(invoices: QuerySet[Invoice]) -> list[Total]:
     nothing = (None, Decimal(0))
     return [
         Total(currency, *sums.get((currency, False), nothing), *sums.get((currency, True), nothing))
-        for currency in sorted({currency for currency, _ in sums})
+        for currency in sorted({currency for currency, _sold in sums})
     ]
 
 
@@ -155,18 +167,21 @@ def invoice_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 def _back(invoice: Invoice, user: User) -> tuple[str, str]:
     """Where the page hangs: in the organization's list, if it is there and the person may see that; else in their own."""
     if invoice.organization is None:
-        return reverse("invoice_list"), "Invoices"
+        return reverse("invoice_list"), gettext("Invoices")
     if may_in(membership_of(user, invoice.organization), OrganizationAction.SEE_INVOICES):
         name = gettext("Invoices of %(name)s") % {"name": invoice.organization.name}
         return reverse("organization_invoices", args=[invoice.organization_id]), name
     if invoice.payment_id and invoice.owner_id == user.pk:
         return reverse("payment_detail", args=[invoice.payment_id]), gettext("The payment")
-    return reverse("invoice_list"), "Invoices"
+    return reverse("invoice_list"), gettext("Invoices")
 
 
 def _parties(document: InvoiceDocument) -> list[tuple[str, Party, str]]:
     """What each is in it, who it is, and the name of its country."""
-    words = ("Supplier", "Customer") if document.kind in SELF_BILLED else ("From", "To")
+    if document.kind in SELF_BILLED:
+        words = gettext("Supplier"), gettext("Customer")
+    else:
+        words = pgettext("invoice", "From"), pgettext("invoice", "To")
     both = zip(words, (document.seller, document.buyer), strict=True)
     return [(word, party, str(countries.name(party.country))) for word, party in both]
 
@@ -176,10 +191,26 @@ def _lines(document: InvoiceDocument) -> list[dict[str, Any]]:
     rows = []
     for line in document.lines:
         quantity, price = unit_price(line, document.currency)
-        unit = UNITS[line.unit][1 if abs(quantity) == 1 else 2] if line.unit in UNITS else line.unit
-        written = f"{number(quantity)} {unit}" if quantity else NOTHING
+        written = _quantity(quantity, line.unit) if quantity else NOTHING
         rows.append({"line": line, "quantity": written, "price": _price(price, document.currency)})
     return rows
+
+
+def _quantity(quantity: Decimal, unit: str) -> str:
+    """As many as there are of a unit of documents: ``3 days``."""
+    counted = {
+        "hour": ngettext("%(number)s hour", "%(number)s hours", _many(quantity)),
+        "day": ngettext("%(number)s day", "%(number)s days", _many(quantity)),
+        "week": ngettext("%(number)s week", "%(number)s weeks", _many(quantity)),
+        "month": ngettext("%(number)s month", "%(number)s months", _many(quantity)),
+        "item": ngettext("%(number)s item", "%(number)s items", _many(quantity)),
+    }
+    return counted[unit] % {"number": number(quantity)} if unit in counted else f"{number(quantity)} {unit}"
+
+
+def _many(quantity: Decimal) -> int:
+    """What grammar asks for: a fraction is as many are."""
+    return 1 if abs(quantity) == 1 else 2
 
 
 def _price(price: Decimal, currency: str) -> str:
@@ -211,8 +242,8 @@ def _file(request: AuthenticatedRequest, pk: UUID, kind: str) -> HttpResponse:
     try:
         content = printing.pdf_of(invoice) if kind == "pdf" else printing.xml_of(invoice)
     except (MarketplaceError, FaultyDocument):
-        messages.error(request, NOT_NOW)
+        messages.error(request, str(NOT_NOW))
         return redirect("invoice_detail", pk=invoice.pk)
-    answer = HttpResponse(content, content_type=f"application/{kind}")
+    answer = HttpResponse(content, content_type=TYPES[kind])
     answer["Content-Disposition"] = f'attachment; filename="{invoice.number}.{kind}"'
     return answer

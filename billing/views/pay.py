@@ -12,6 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -24,15 +26,16 @@ from billing.models import Payment, PaymentStatus, SavedCard
 from billing.services import cards, payments
 from bookings import terms
 from bookings.costs import costs_of, tax_words
+from bookings.errors import BookingError
 from bookings.loading import booking_of_buyer
 from bookings.models import Booking, Charge
 from bookings.services.references import set_references
 from common.formats import when
 from common.rates import TooManyRequests, spend
 
-STILL_HELD = "The window is still held for you: try again, or with another card."
-TRY_AGAIN = "Nothing has been charged. Try again, or with another card."
-WORKING = "Your bank is still working on the payment. This page will tell when it is through."
+STILL_HELD = _("The window is still held for you: try again, or with another card.")
+TRY_AGAIN = _("Nothing has been charged. Try again, or with another card.")
+WORKING = _("Your bank is still working on the payment. This page will tell when it is through.")
 
 
 def charge_of(user: User, pk: UUID, charge_pk: UUID | None) -> Charge:
@@ -70,7 +73,10 @@ def pay(request: AuthenticatedRequest, pk: UUID, charge_pk: UUID | None = None) 
         return _page(request, charge, form=form, error=error.message, status=429)
     references = form.references_other_than(charge.booking)
     if references and charge.booking.is_hold:
-        set_references(booking_id=pk, by=request.user, **references)
+        try:
+            set_references(booking_id=pk, by=request.user, **references)
+        except BookingError as error:
+            return _page(request, charge, form=form, error=gettext(error.message), status=422)
     means = cards.means(user=request.user, now=now, **form.means(must_keep=_is_staged(charge)))
     return _outcome(
         request, charge, lambda: payments.pay(charge=charge, payer=request.user, means=means, now=now), form=form
@@ -85,7 +91,9 @@ def begin_card(request: AuthenticatedRequest, pk: UUID, charge_pk: UUID | None =
     if charge.is_paid:  # in another tab
         return JsonResponse({"location": reverse("booking_detail", args=[pk])}, status=409)
     if not charge.is_payable(now=timezone.now()):
-        return JsonResponse({"error": "This booking can no longer be paid. Nothing has been charged."}, status=409)
+        return JsonResponse(
+            {"error": gettext("This booking can no longer be paid. Nothing has been charged.")}, status=409
+        )
     return secret_of_a_card_form(request.user)
 
 
@@ -132,18 +140,19 @@ def _outcome(
     except ProcessorAway as error:
         return _page(request, charge, form=form, error=error.message, status=503)
     except CardDeclined as error:
-        return _page(request, charge, form=form, error=f"{error.message} {_what_next(charge)}", status=422)
+        return _page(request, charge, form=form, error=f"{gettext(error.message)} {_what_next(charge)}", status=422)
     except PaymentError as error:
         charge.refresh_from_db()
-        return _page(request, charge, form=form, error=error.message, status=422)
+        return _page(request, charge, form=form, error=gettext(error.message), status=422)
     charge = Charge.objects.select_related("booking__machine__provider", "booking__listing").get(pk=charge.pk)
     if payment.status == PaymentStatus.FAILED and charge.is_payable(now=timezone.now()):
-        return _page(request, charge, form=form, error=f"{payment.failure} {_what_next(charge)}", status=422)
+        return _page(request, charge, form=form, error=f"{gettext(payment.failure)} {_what_next(charge)}", status=422)
     if payment.needs_authentication:
         return redirect(_pay_page(charge))
     if payment.status == PaymentStatus.PAID and not charge.is_paid:
         messages.warning(
-            request, "It could not be had any more when the payment arrived. All of it goes back by itself."
+            request,
+            gettext("It could not be had any more when the payment arrived. All of it goes back by itself."),
         )
     elif payment.status == PaymentStatus.PAID:
         messages.success(request, _paid(charge))
@@ -154,12 +163,12 @@ def _outcome(
 
 def _paid(charge: Charge) -> str:
     if charge.is_extension:
-        return f"Paid. It is yours until {when(charge.booking.end)}."
-    return "Paid." if charge.is_stage else "Paid. Your booking is confirmed."
+        return gettext("Paid. It is yours until %(when)s.") % {"when": when(charge.booking.end)}
+    return gettext("Paid.") if charge.is_stage else gettext("Paid. Your booking is confirmed.")
 
 
 def _what_next(charge: Charge) -> str:
-    return TRY_AGAIN if charge.is_stage else STILL_HELD
+    return str(TRY_AGAIN if charge.is_stage else STILL_HELD)
 
 
 def _pay_page(charge: Charge) -> str:

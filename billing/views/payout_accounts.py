@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -31,7 +32,7 @@ def for_providers(view: View) -> View:
     @wraps(view)
     def guarded(request: AuthenticatedRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.is_provider:
-            messages.info(request, "Say first that you want to offer servers.")
+            messages.info(request, _("Say first that you want to offer servers."))
             return redirect("machine_list")
         return view(request, *args, **kwargs)
 
@@ -51,7 +52,7 @@ def payout_accounts(request: AuthenticatedRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, iban_form=form, status=422)
     account = service.enter_iban(user=request.user, **form.cleaned_data, now=timezone.now())
-    messages.success(request, f"Euros go to {account.label} from now on.")
+    messages.success(request, _("Euros go to %(account)s from now on.") % {"account": account.label})
     return redirect("payout_accounts")
 
 
@@ -66,7 +67,7 @@ def payout_account_remove(request: AuthenticatedRequest, pk: UUID) -> HttpRespon
     except PaymentError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "Removed. Nothing is paid to it any more.")
+        messages.success(request, _("Removed. Nothing is paid to it any more."))
     return redirect("payout_accounts")
 
 
@@ -83,7 +84,7 @@ def payout_stripe_begin(request: AuthenticatedRequest) -> HttpResponse:
     try:
         service.begin_stripe(user=request.user, country=form.cleaned_data["country"], now=timezone.now())
     except PaymentError as error:
-        return _page(request, stripe_form=form, error=error.message, status=_status(error))
+        return _page(request, stripe_form=form, error=_(error.message), status=_status(error))
     return redirect("payout_accounts")
 
 
@@ -97,7 +98,7 @@ def payout_stripe_continue(request: AuthenticatedRequest) -> HttpResponse:
     try:
         return redirect(service.onboarding_link(account))
     except PaymentError as error:
-        return _page(request, error=error.message, status=_status(error))
+        return _page(request, error=_(error.message), status=_status(error))
 
 
 @never_cache
@@ -111,11 +112,11 @@ def payout_stripe_return(request: AuthenticatedRequest) -> HttpResponse:
             service.synchronise_account(stripe_account=account.stripe_account or "", now=timezone.now()) or account
         )
     except PaymentError as error:
-        return _page(request, error=error.message, status=_status(error))
+        return _page(request, error=_(error.message), status=_status(error))
     if account.is_ready:
-        messages.success(request, "Stripe can pay you now.")
+        messages.success(request, _("Stripe can pay you now."))
     else:
-        messages.info(request, "Stripe still wants something, or checks what you entered. The page says what.")
+        messages.info(request, _("Stripe still wants something, or checks what you entered. The page says what."))
     return redirect("payout_accounts")
 
 
@@ -129,12 +130,12 @@ def payout_stripe_dashboard(request: AuthenticatedRequest) -> HttpResponse:
     try:
         return redirect(service.dashboard_link(account))
     except PaymentError as error:
-        return _page(request, error=error.message, status=_status(error))
+        return _page(request, error=_(error.message), status=_status(error))
 
 
 def _stripe_or_404() -> None:
     if not settings.STRIPE_CONNECT:
-        raise Http404("Payouts through Stripe are not offered here.")
+        raise Http404(_("Payouts through Stripe are not offered here."))
 
 
 def _stripe_account(request: AuthenticatedRequest) -> PayoutAccount:

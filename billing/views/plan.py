@@ -13,6 +13,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -29,18 +31,18 @@ from common.formats import day
 
 #: An upgrade costs what was shown, if it is confirmed within this time.
 SHOWN_FOR = timedelta(minutes=15)
-AWAY = (
+AWAY = _(
     "The payment processor does not answer at the moment. What you asked for is not lost: we find out by ourselves "
     "what became of it, and your plan's page says so. Nothing is charged twice."
 )
-PRICE_CHANGED = "The price has changed since this page was shown. Look at it again, then confirm."
+PRICE_CHANGED = _("The price has changed since this page was shown. Look at it again, then confirm.")
 
 DONE = {
-    Move.SUBSCRIBE: "Paid. Your plan is {name}.",
-    Move.UPGRADE: "Paid. Your plan is {name}.",
-    Move.DOWNGRADE: "Your plan becomes {name} on {day}.",
-    Move.CANCEL: "Your plan ends on {day}. Nothing more is charged.",
-    Move.KEEP: "Your plan stays {name}.",
+    Move.SUBSCRIBE: _("Paid. Your plan is %(name)s."),
+    Move.UPGRADE: _("Paid. Your plan is %(name)s."),
+    Move.DOWNGRADE: _("Your plan becomes %(name)s on %(day)s."),
+    Move.CANCEL: _("Your plan ends on %(day)s. Nothing more is charged."),
+    Move.KEEP: _("Your plan stays %(name)s."),
 }
 
 
@@ -57,14 +59,15 @@ class Choice:
 
     @property
     def label(self) -> str:
-        return {
-            Move.SUBSCRIBE: f"Choose {self.plan.name}",
-            Move.UPGRADE: f"Upgrade to {self.plan.name}",
-            Move.DOWNGRADE: f"Change to {self.plan.name}",
-            Move.CANCEL: "Cancel my plan" if self.has_begun else "Give it up",
-            Move.KEEP: f"Keep {self.plan.name}",
+        words = {
+            Move.SUBSCRIBE: gettext("Choose %(name)s"),
+            Move.UPGRADE: gettext("Upgrade to %(name)s"),
+            Move.DOWNGRADE: gettext("Change to %(name)s"),
+            Move.CANCEL: gettext("Cancel my plan") if self.has_begun else gettext("Give it up"),
+            Move.KEEP: gettext("Keep %(name)s"),
             None: "",
         }[self.move]
+        return words % {"name": self.plan.name}
 
     @property
     def is_upwards(self) -> bool:
@@ -110,18 +113,18 @@ def plan_change(request: AuthenticatedRequest, tier: str) -> HttpResponse:
         return _confirm(request, wanted, move, now=now)
     form = PlanForm(request.POST)
     if not form.is_valid():
-        return _confirm(request, wanted, move, now=now, error="Confirm on this page.", status=422)
+        return _confirm(request, wanted, move, now=now, error=gettext("Confirm on this page."), status=422)
     try:
         if move in (Move.SUBSCRIBE, Move.UPGRADE) and not _is_as_shown(
             request.user, wanted, form.cleaned_data, move, now
         ):
-            return _confirm(request, wanted, move, now=now, error=PRICE_CHANGED, status=422)
+            return _confirm(request, wanted, move, now=now, error=str(PRICE_CHANGED), status=422)
         row = _do(request.user, wanted, move, form.cleaned_data, now=now)
     except ProcessorAway:
-        return _confirm(request, wanted, move, now=now, error=AWAY, status=503)
+        return _confirm(request, wanted, move, now=now, error=str(AWAY), status=503)
     except PaymentError as error:
-        return _confirm(request, wanted, move, now=now, error=error.message, status=422)
-    return _after(request, row, DONE[move].format(name=wanted.label, day=day(row.current_period_end)))
+        return _confirm(request, wanted, move, now=now, error=gettext(error.message), status=422)
+    return _after(request, row, DONE[move] % {"name": wanted.label, "day": day(row.current_period_end)})
 
 
 @never_cache
@@ -137,14 +140,14 @@ def plan_pay(request: AuthenticatedRequest) -> HttpResponse:
     form = PlanForm(request.POST)
     card = _chosen_card(request.user, form.cleaned_data.get("card")) if form.is_valid() else None
     if card is None:
-        return _pay_page(request, row, error="Choose one of your cards.", status=422)
+        return _pay_page(request, row, error=gettext("Choose one of your cards."), status=422)
     try:
         row = subscriptions.use_card(user=request.user, card=card, now=timezone.now())
     except ProcessorAway:
-        return _pay_page(request, row, error=AWAY, status=503)
+        return _pay_page(request, row, error=str(AWAY), status=503)
     except PaymentError as error:
-        return _pay_page(request, row, error=error.message, status=422)
-    return _after(request, row, f"Your plan is charged to {card.label} from now on.")
+        return _pay_page(request, row, error=gettext(error.message), status=422)
+    return _after(request, row, gettext("Your plan is charged to %(card)s from now on.") % {"card": card.label})
 
 
 @never_cache
@@ -159,12 +162,12 @@ def plan_authenticate(request: AuthenticatedRequest) -> HttpResponse:
         if request.method == "POST":
             row = plan_following.synchronise_subscription(subscription=row, now=timezone.now())
             if row.failure:
-                messages.error(request, f"{row.failure} Nothing was charged.")
+                messages.error(request, f"{gettext(row.failure)} {gettext('Nothing was charged.')}")
                 return redirect("plan")
-            return _after(request, row, f"Paid. Your plan is {row.get_tier_display()}.")
+            return _after(request, row, gettext("Paid. Your plan is %(name)s.") % {"name": row.get_tier_display()})
         secret = subscriptions.secret_to_authenticate(row)
     except PaymentError:
-        messages.warning(request, AWAY)
+        messages.warning(request, str(AWAY))
         return redirect("plan")
     if not secret:
         return redirect("plan")
@@ -205,9 +208,9 @@ def _confirm(
         context |= _figures(request.user, row, wanted, move, now=now)
     except PaymentError as why:
         if request.method == "GET" and not isinstance(why, ProcessorAway):
-            messages.warning(request, why.message)
+            messages.warning(request, gettext(why.message))
             return redirect("plan")
-        context["error"] = error or (AWAY if isinstance(why, ProcessorAway) else why.message)
+        context["error"] = error or (AWAY if isinstance(why, ProcessorAway) else gettext(why.message))
         status = 503 if isinstance(why, ProcessorAway) else max(status, 422)
     return render(request, "billing/plan_change.html", context, status=status)
 
@@ -240,7 +243,7 @@ def _figures(user: User, row: Subscription | None, wanted: Tier, move: Move, *, 
         }
     listed = plan_prices.on_sale().get(wanted)
     if listed is None:
-        raise PaymentError(f"The plan {wanted.label} is not on sale here.")
+        raise PaymentError(gettext("The plan %(name)s is not on sale here.") % {"name": wanted.label})
     price = plan_prices.payable(listed, user=user)
     begins = move == Move.SUBSCRIBE
     return {
@@ -262,7 +265,7 @@ def a_month_after(moment: datetime) -> datetime:
 def _is_as_shown(user: User, wanted: Tier, shown: dict[str, Any], move: Move, now: datetime) -> bool:
     listed = plan_prices.on_sale().get(wanted)
     if listed is None:
-        raise PaymentError(f"The plan {wanted.label} is not on sale here.")
+        raise PaymentError(gettext("The plan %(name)s is not on sale here.") % {"name": wanted.label})
     if shown["monthly"] != plan_prices.payable(listed, user=user).amount:
         return False
     if move == Move.SUBSCRIBE:
@@ -279,7 +282,7 @@ def _do(user: User, wanted: Tier, move: Move, shown: dict[str, Any], *, now: dat
     if move == Move.SUBSCRIBE:
         card = _chosen_card(user, shown["card"])
         if card is None:
-            raise PaymentError("Choose one of your cards.")
+            raise PaymentError(gettext("Choose one of your cards."))
         return subscriptions.subscribe(user=user, tier=wanted, card=card, now=now)
     if move == Move.KEEP:
         return subscriptions.resume(user=user, now=now)
@@ -300,7 +303,9 @@ def _after(request: HttpRequest, row: Subscription, done: str) -> HttpResponse:
     if row.needs_authentication:
         return redirect("plan_authenticate")
     if row.wanted_tier:
-        messages.info(request, "The payment processor is still working on it. This page tells when it is through.")
+        messages.info(
+            request, gettext("The payment processor is still working on it. This page tells when it is through.")
+        )
     else:
         messages.success(request, done)
     return redirect("plan")

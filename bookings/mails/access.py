@@ -4,6 +4,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification
@@ -22,11 +23,14 @@ def access_needed(booking: Booking) -> None:
             booking,
             EventKind.ACCESS_WANTED,
             "access-needed",
-            f"Let the buyer in: {booking.machine.name}",
-            f"The booking of {booking.machine.name} has started: {window(booking)}.",
-            "Make an account with the buyer's keys and enter the access details. A machine that is never handed over is "
-            "refunded in full.",
-            button="Enter access details",
+            _("Let the buyer in: %(machine)s") % {"machine": booking.machine.name},
+            _("The booking of %(machine)s has started: %(window)s.")
+            % {"machine": booking.machine.name, "window": window(booking)},
+            _(
+                "Make an account with the buyer's keys and enter the access details. A machine that is never handed over is "
+                "refunded in full."
+            ),
+            button=_("Enter access details"),
             page="access/",
         )
     with written_for(buyer):
@@ -35,8 +39,8 @@ def access_needed(booking: Booking) -> None:
             booking,
             EventKind.STARTED,
             "booking-started",
-            f"Your time has started: {booking.machine.title}",
-            "The provider has been asked to let you in. You get the command as soon as it is there.",
+            _("Your time has started: %(machine)s") % {"machine": booking.machine.title},
+            _("The provider has been asked to let you in. You get the command as soon as it is there."),
         )
 
 
@@ -48,12 +52,14 @@ def access_ready(booking: Booking, access: Access, *, occasion: str = "") -> Non
             booking,
             EventKind.ACCESS,
             "access-ready",
-            f"Log in: {booking.machine.title}",
-            f"{booking.machine.title} is yours until {when_both(booking.end)}.",
+            _("Log in: %(machine)s") % {"machine": booking.machine.title},
+            _("%(machine)s is yours until %(end)s.")
+            % {"machine": booking.machine.title, "end": when_both(booking.end)},
             access.command,
-            f"Host key: {access.host_key_fingerprint}",
+            _("Host key: %(fingerprint)s") % {"fingerprint": access.host_key_fingerprint},
             *[
-                f"{node['node']}: {node['command']} (host key {node['host_key_fingerprint']})"
+                _("%(node)s: %(command)s (host key %(fingerprint)s)")
+                % {"node": node["node"], "command": node["command"], "fingerprint": node["host_key_fingerprint"]}
                 for node in access.further
             ],
             access.note,
@@ -63,16 +69,19 @@ def access_ready(booking: Booking, access: Access, *, occasion: str = "") -> Non
 
 
 def key_needed(booking: Booking) -> None:
+    address = f"{settings.SITE_URL}{reverse('booking_keys', args=[booking.pk])}"
     with written_for(booking.buyer):
         tell_about(
             booking.buyer,
             booking,
             EventKind.ACCESS,
             "key-needed",
-            f"Add your SSH key: {booking.machine.title}",
-            "Your booking has started, and no SSH key is to be let in: the machine's agent cannot let you in without one.",
-            f"Add one at {settings.SITE_URL}{reverse('booking_keys', args=[booking.pk])}; you are let in within a minute.",
-            "The machine is kept for you until the end. Time that passes without a key is not refunded.",
+            _("Add your SSH key: %(machine)s") % {"machine": booking.machine.title},
+            _(
+                "Your booking has started, and no SSH key is to be let in: the machine's agent cannot let you in without one."
+            ),
+            _("Add one at %(address)s; you are let in within a minute.") % {"address": address},
+            _("The machine is kept for you until the end. Time that passes without a key is not refunded."),
             tone=Notification.Tone.WARN,
         )
 
@@ -86,9 +95,12 @@ def keys_changed(booking: Booking, *, occasion: str) -> None:
             booking,
             EventKind.ACCESS_WANTED,
             "keys-changed",
-            f"Other SSH keys: {booking.machine.name}",
-            f"For the booking {booking.reference} of {booking.machine.name} other SSH keys are to be let in from now on.",
-            "They stand on the page of the booking. Put them into the account's authorized_keys, and take out all others.",
+            _("Other SSH keys: %(machine)s") % {"machine": booking.machine.name},
+            _("For the booking %(booking)s of %(machine)s other SSH keys are to be let in from now on.")
+            % {"booking": booking.reference, "machine": booking.machine.name},
+            _(
+                "They stand on the page of the booking. Put them into the account's authorized_keys, and take out all others."
+            ),
             occasion=occasion,
         )
 
@@ -98,32 +110,41 @@ def access_failed(booking: Booking, error: str, *, is_stubborn: bool) -> None:
     event = "access-still-failing" if is_stubborn else "access-failed"
     buyer, provider = booking.buyer, booking.machine.provider
     with written_for(provider):
+        why = error or _("it does not say why")
         tell_about(
             provider,
             booking,
             EventKind.ACCESS_WANTED,
             event,
-            f"The buyer cannot get in: {booking.machine.name}",
-            f"The agent of {booking.machine.name} could not let the buyer of {booking.reference} in: {error or 'it does not say why'}",
-            "It has been tried several times and goes on being tried until the booking ends. Somebody has to see to the "
-            "machine."
+            _("The buyer cannot get in: %(machine)s") % {"machine": booking.machine.name},
+            _("The agent of %(machine)s could not let the buyer of %(booking)s in: %(why)s")
+            % {"machine": booking.machine.name, "booking": booking.reference, "why": why},
+            _(
+                "It has been tried several times and goes on being tried until the booking ends. Somebody has to see to the "
+                "machine."
+            )
             if is_stubborn
-            else "It is tried again by itself, after pauses that grow. Have a look at the machine.",
-            "A machine that is never handed over is refunded in full.",
+            else _("It is tried again by itself, after pauses that grow. Have a look at the machine."),
+            _("A machine that is never handed over is refunded in full."),
             tone=Notification.Tone.BAD,
         )
     with written_for(buyer):
+        why = error or _("it does not say why")
         tell_about(
             buyer,
             booking,
             EventKind.ACCESS,
             event,
-            f"Not let in yet: {booking.machine.title}",
-            f"The machine could not let you in: {error or 'it does not say why'}",
-            "It goes on trying until your booking ends, and its provider has been told again. If you are never let in, "
-            "everything comes back."
+            _("Not let in yet: %(machine)s") % {"machine": booking.machine.title},
+            _("The machine could not let you in: %(why)s") % {"why": why},
+            _(
+                "It goes on trying until your booking ends, and its provider has been told again. If you are never let in, "
+                "everything comes back."
+            )
             if is_stubborn
-            else "It tries again by itself, and its provider has been told. Time that you lose is added or refunded.",
+            else _(
+                "It tries again by itself, and its provider has been told. Time that you lose is added or refunded."
+            ),
             tone=Notification.Tone.WARN,
         )
 
@@ -135,14 +156,15 @@ def mismatch(booking: Booking) -> None:
             booking,
             EventKind.ACCESS,
             "not-as-booked",
-            f"Not as booked: {booking.machine.title}",
-            "The machine that is handed over differs from the one that you booked:",
+            _("Not as booked: %(machine)s") % {"machine": booking.machine.title},
+            _("The machine that is handed over differs from the one that you booked:"),
             *[
-                f"{found['what']}: {found['before']} was booked, it is {found['after']} now."
+                _("%(what)s: %(before)s was booked, it is %(after)s now.")
+                % {"what": found["what"], "before": found["before"], "after": found["after"]}
                 for found in booking.mismatch
             ],
-            f"You may leave and get all of {price(booking)} back, or keep it as it is.",
-            button="Decide",
+            _("You may leave and get all of %(price)s back, or keep it as it is.") % {"price": price(booking)},
+            button=_("Decide"),
             tone=Notification.Tone.WARN,
         )
 
@@ -155,9 +177,11 @@ def left(booking: Booking) -> None:
             booking,
             EventKind.CANCELED,
             "booking-left",
-            f"You left: {booking.machine.title}",
-            f"Your booking {booking.reference} ends at {when_both(booking.end)}, because the machine is not as booked.",
-            f"{price(booking)} comes back in full. The machine is erased as after every booking.",
+            _("You left: %(machine)s") % {"machine": booking.machine.title},
+            _("Your booking %(booking)s ends at %(end)s, because the machine is not as booked.")
+            % {"booking": booking.reference, "end": when_both(booking.end)},
+            _("%(price)s comes back in full. The machine is erased as after every booking.")
+            % {"price": price(booking)},
         )
     with written_for(provider):
         tell_about(
@@ -165,29 +189,36 @@ def left(booking: Booking) -> None:
             booking,
             EventKind.BOOKING_CANCELED,
             "booking-left",
-            f"Left: {booking.machine.name}",
-            f"The buyer of {booking.reference} has left {booking.machine.name}, because it is not as it was booked:",
+            _("Left: %(machine)s") % {"machine": booking.machine.name},
+            _("The buyer of %(booking)s has left %(machine)s, because it is not as it was booked:")
+            % {"booking": booking.reference, "machine": booking.machine.name},
             *[
-                f"{found['what']}: {found['before']} was booked, it is {found['after']} now."
+                _("%(what)s: %(before)s was booked, it is %(after)s now.")
+                % {"what": found["what"], "before": found["before"], "after": found["after"]}
                 for found in booking.mismatch
             ],
-            f"{price(booking)} goes back to the buyer in full.",
+            _("%(price)s goes back to the buyer in full.") % {"price": price(booking)},
             tone=Notification.Tone.BAD,
         )
 
 
 def delayed(booking: Booking, *, now: datetime) -> None:
+    address = f"{settings.SITE_URL}{equal_machines(booking, now=now)}"
     with written_for(booking.buyer):
         tell_about(
             booking.buyer,
             booking,
             EventKind.ACCESS,
             "booking-delayed",
-            f"Delayed: {booking.machine.title}",
-            "Your booking should have started. The machine has not been shown to be erased after the booking before, so "
-            "it is not handed to anyone yet.",
-            "You can wait: the time that you lose is added at the end, or refunded where somebody has booked what follows.",
-            "Or cancel now and get everything back.",
-            f"Equal machines that are free for as long: {settings.SITE_URL}{equal_machines(booking, now=now)}",
+            _("Delayed: %(machine)s") % {"machine": booking.machine.title},
+            _(
+                "Your booking should have started. The machine has not been shown to be erased after the booking before, so "
+                "it is not handed to anyone yet."
+            ),
+            _(
+                "You can wait: the time that you lose is added at the end, or refunded where somebody has booked what follows."
+            ),
+            _("Or cancel now and get everything back."),
+            _("Equal machines that are free for as long: %(address)s") % {"address": address},
             tone=Notification.Tone.WARN,
         )

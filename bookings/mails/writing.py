@@ -1,5 +1,7 @@
 """What all of these share: one event about one booking for one person."""
 
+from django.utils.translation import gettext as _
+
 from accounts.event_kinds import EventKind
 from accounts.models import Notification, Organization, User
 from accounts.services.telling import tell
@@ -14,7 +16,7 @@ def tell_about(
     name: str,
     subject: str,
     *paragraphs: str,
-    button: str = "Open the booking",
+    button: str = "",
     page: str = "",
     occasion: str = "",
     tone: str = Notification.Tone.INFO,
@@ -30,7 +32,7 @@ def tell_about(
         key=f"{name}:{booking.pk}:{occasion}" if occasion else f"{name}:{booking.pk}",
         subject=subject,
         paragraphs=paragraphs,
-        action=(button, f"/bookings/{booking.pk}/{page}"),
+        action=(button or _("Open the booking"), f"/bookings/{booking.pk}/{page}"),
         tone=tone,
         organization=_organization(user, booking),
         about=about(booking),

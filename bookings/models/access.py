@@ -3,6 +3,7 @@
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
 from common.ids import uuid7
@@ -15,19 +16,21 @@ class Access(models.Model):
     booking = models.OneToOneField(Booking, on_delete=models.CASCADE, related_name="access", db_column="booking_id")
     host = models.CharField(
         max_length=253,
-        validators=[RegexValidator(r"^[A-Za-z0-9.:\-]+$", "A host name or an IP address, nothing else.")],
+        validators=[RegexValidator(r"^[A-Za-z0-9.:\-]+\Z", _("A host name or an IP address, nothing else."))],
     )
     port = models.PositiveIntegerField(default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)])
     username = models.CharField(
         "account",
         max_length=32,
-        validators=[RegexValidator(r"^[a-z_][a-z0-9_-]*$", "Small letters, digits, “-” and “_”.")],
+        validators=[RegexValidator(r"^[a-z_][a-z0-9_-]*\Z", _("Small letters, digits, “-” and “_”."))],
     )
     host_key_fingerprint = models.CharField(
         max_length=80,
-        validators=[RegexValidator(r"^SHA256:[A-Za-z0-9+/]{43}$", "As ssh-keygen -l prints it: SHA256: and 43 signs.")],
+        validators=[
+            RegexValidator(r"^SHA256:[A-Za-z0-9+/]{43}\Z", _("As ssh-keygen -l prints it: SHA256: and 43 signs."))
+        ],
     )
-    note = models.TextField(max_length=2000, blank=True, help_text="Anything the buyer needs to know to get in.")
+    note = models.TextField(max_length=2000, blank=True, help_text=_("Anything the buyer needs to know to get in."))
     ready_at = models.DateTimeField(default=timezone.now)
     nodes = models.JSONField(
         default=list,

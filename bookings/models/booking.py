@@ -14,8 +14,10 @@ from django.db import models
 from django.db.models import F, Func, OuterRef, Q, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Organization, Project, SSHKey
+from accounts.permissions import OrganizationAction, organizations_where
 from accounts.tax import TaxKind, Treatment
 from bookings.lifecycle import HOLDS_MACHINE, RUNNING, BookingStatus
 from bookings.models.keys import let_in
@@ -77,9 +79,15 @@ class BookingQuerySet(models.QuerySet["Booking"]):
     def of_provider(self, user: Any) -> "BookingQuerySet":
         return self.filter(machine__provider=user)
 
-    def seen_by(self, user: Any) -> "BookingQuerySet":
-        """The bookings a person may see: the buyer's own, and those of machines that the person provides."""
+    def of_either(self, user: Any) -> "BookingQuerySet":
+        """The two that a booking is between: what the person booked, and what is booked of their machines."""
         return self.filter(Q(buyer=user) | Q(machine__provider=user))
+
+    def seen_by(self, user: Any, as_member: OrganizationAction = OrganizationAction.SEE_BOOKINGS) -> "BookingQuerySet":
+        """What a person may see: :meth:`of_either`, and what was booked for organizations in which their role allows
+        ``as_member``."""
+        theirs = organizations_where(user, as_member)
+        return self.filter(Q(buyer=user) | Q(machine__provider=user) | Q(organization__in=theirs))
 
     def with_context(self) -> "BookingQuerySet":
         """With the machine, its provider, the listing and the buyer: what every page about a booking names."""
@@ -447,14 +455,14 @@ class Booking(models.Model):
     def state_label(self) -> str:
         """The state in the words of a page, which tells a hold from a confirmed booking and a run from a wipe."""
         if self.awaits_approval:
-            return "Waiting for approval"
+            return _("Waiting for approval")
         if self.is_hold:
-            return "Waiting for payment"
+            return _("Waiting for payment")
         if self.is_confirmed:
-            return "Confirmed"
+            return _("Confirmed")
         if self.is_awaiting_wipe:
-            return "Being erased"
-        return BookingStatus(self.status).label
+            return _("Being erased")
+        return str(BookingStatus(self.status).label)
 
     @property
     def tone(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from bookings.lifecycle import BookingStatus
 from bookings.models.booking import Booking
@@ -15,15 +16,15 @@ from common.money import Currency
 
 
 class ChargeKind(models.TextChoices):
-    BOOKING = "booking", "Booking"
-    STAGE = "stage", "Stage"
-    EXTENSION = "extension", "Extension"
+    BOOKING = "booking", _("Booking")
+    STAGE = "stage", _("Stage")
+    EXTENSION = "extension", _("Extension")
 
 
 class ChargeStatus(models.TextChoices):
-    OPEN = "open", "To be paid"
-    PAID = "paid", "Paid"
-    DROPPED = "dropped", "Not needed any more"
+    OPEN = "open", _("To be paid")
+    PAID = "paid", _("Paid")
+    DROPPED = "dropped", _("Not needed any more")
 
     @property
     def tone(self) -> str:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from bookings.models.booking import Booking
 from common.ids import uuid7
@@ -13,17 +14,17 @@ from machines.models import Machine
 class WipeMethod(models.TextChoices):
     """The steps of a wipe, in the order they are done (rules: Access and wipe)."""
 
-    SESSIONS = "session_termination", "Sessions closed, processes ended"
-    SSH_KEYS = "ssh_key_removal", "SSH keys removed"
-    HOME = "home_directory_purge", "Home and scratch purged"
-    USER = "user_deletion", "Account deleted"
-    VERIFICATION = "residue_verification", "Verified: nothing of the account is left"
+    SESSIONS = "session_termination", _("Sessions closed, processes ended")
+    SSH_KEYS = "ssh_key_removal", _("SSH keys removed")
+    HOME = "home_directory_purge", _("Home and scratch purged")
+    USER = "user_deletion", _("Account deleted")
+    VERIFICATION = "residue_verification", _("Verified: nothing of the account is left")
 
 
 class WipeStatus(models.TextChoices):
-    SUCCESS = "success", "Success"
-    PARTIAL = "partial", "Partial"
-    FAILED = "failed", "Failed"
+    SUCCESS = "success", _("Success")
+    PARTIAL = "partial", _("Partial")
+    FAILED = "failed", _("Failed")
 
     @property
     def tone(self) -> str:

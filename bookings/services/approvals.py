@@ -22,8 +22,9 @@ from bookings.models import Approval, ApprovalStatus, Booking
 from bookings.services.cancel import cancel_declined
 from bookings.services.history import note
 from bookings.services.locks import locked
-from bookings.services.purposes import waits_until
+from bookings.services.purposes import waits_until, why_not_for_it_any_more
 from common.formats import money, when_both, window
+from common.languages import said_later
 from machines.models import Listing
 
 
@@ -59,7 +60,7 @@ def hold_for_approval(
         "Waits for approval",
         now=now,
         by=booking.buyer,
-        detail=f"By {organization.name}, until {when_both(until)}.",
+        detail=said_later(lambda: f"By {organization.name}, until {when_both(until)}."),
     )
     _tell_administrators(approval, now=now)
     return approval
@@ -71,7 +72,7 @@ def approve(*, approval_id: UUID, by: User, answer: str = "", now: datetime) -> 
 
     Raises:
         NotAllowed: ``by`` is no administrator of the organization.
-        BookingError: it has been decided otherwise, or its time is over.
+        BookingError: it has been decided otherwise, its time is over, or the member does not book for it any more.
     """
     approval = _taken(approval_id, by=by)
     if approval.status == ApprovalStatus.APPROVED:
@@ -79,6 +80,8 @@ def approve(*, approval_id: UUID, by: User, answer: str = "", now: datetime) -> 
     booking = approval.booking
     if not approval.is_waiting or not booking.is_hold or booking.hold_expires_at <= now:
         raise BookingError(_over(approval))
+    if reason := why_not_for_it_any_more(booking):
+        raise BookingError(reason)
     _decide(approval, ApprovalStatus.APPROVED, by=by, answer=answer, now=now)
     booking.hold_expires_at = max(booking.hold_expires_at, now + settings.MARKETPLACE_HOLD)
     booking.save(update_fields=["hold_expires_at"])

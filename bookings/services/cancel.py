@@ -6,6 +6,8 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import models, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from bookings import events, mails
@@ -22,13 +24,13 @@ from machines.services.reliability import charge
 
 
 class CancelReason(models.TextChoices):
-    BUYER = "buyer", "Canceled by the buyer"
-    PROVIDER = "provider", "Canceled by the provider"
-    NOT_PAID = "not_paid", "Canceled: not paid in time"
-    NOT_APPROVED = "not_approved", "Canceled: not approved in time"
-    DECLINED = "declined", "Canceled: not approved by the organization"
-    NOT_DELIVERED = "not_delivered", "Canceled: the machine could not be handed over"
-    NOT_AS_BOOKED = "not_as_booked", "Canceled by the buyer: the machine is not as booked"
+    BUYER = "buyer", gettext_lazy("Canceled by the buyer")
+    PROVIDER = "provider", gettext_lazy("Canceled by the provider")
+    NOT_PAID = "not_paid", gettext_lazy("Canceled: not paid in time")
+    NOT_APPROVED = "not_approved", gettext_lazy("Canceled: not approved in time")
+    DECLINED = "declined", gettext_lazy("Canceled: not approved by the organization")
+    NOT_DELIVERED = "not_delivered", gettext_lazy("Canceled: the machine could not be handed over")
+    NOT_AS_BOOKED = "not_as_booked", gettext_lazy("Canceled by the buyer: the machine is not as booked")
 
 
 @transaction.atomic
@@ -51,16 +53,16 @@ def cancel_booking(
     elif by.pk == booking.machine.provider_id:
         reason = CancelReason.PROVIDER
     else:
-        raise NotYours("This booking is not yours.")
+        raise NotYours(_("This booking is not yours."))
     if booking.is_canceled:
         return booking
     if booking.status != BookingStatus.PENDING:
-        raise BookingError("This booking has started already. It can no longer be canceled.")
+        raise BookingError(_("This booking has started already. It can no longer be canceled."))
     back = refund_for(booking, by_provider=reason == CancelReason.PROVIDER, now=now).back
     if expected_back is not None and back != expected_back:
         raise RefundChanged(
-            f"What comes back has changed meanwhile: {money(back, booking.currency)}, not "
-            f"{money(expected_back, booking.currency)}. Look at it again, then decide."
+            _("What comes back has changed meanwhile: %(after)s, not %(before)s. Look at it again, then decide.")
+            % {"after": money(back, booking.currency), "before": money(expected_back, booking.currency)}
         )
     _cancel(booking, reason, by=by, now=now, note=note)
     return booking
@@ -106,7 +108,7 @@ def _end_approval(booking: Booking, reason: CancelReason) -> None:
 
 def _cancel(booking: Booking, reason: CancelReason, *, by: User | None, now: datetime, note: str = "") -> None:
     if reason == CancelReason.NOT_AS_BOOKED:
-        refund = everything(booking, "The machine is not as it was booked: everything comes back.")
+        refund = everything(booking, gettext_lazy("The machine is not as it was booked: everything comes back."))
     else:
         by_provider = reason in (CancelReason.PROVIDER, CancelReason.NOT_DELIVERED)
         refund = refund_for(booking, by_provider=by_provider, now=now)

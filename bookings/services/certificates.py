@@ -10,9 +10,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext, gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification
+from accounts.outbox import written_for
 from accounts.services.roles import administrators
 from accounts.services.telling import tell
 from bookings.certificate_pdf import commands, erasure_pdf
@@ -30,6 +33,7 @@ from bookings.models import Booking, ErasureCertificate, WipeEvidence
 from bookings.services.evidence import Step, is_signed, steps_in
 from common import files, sshsig
 from common.ids import uuid7
+from common.languages import in_english, said_later
 from common.platform_key import platform_key, platform_public_key
 
 log = logging.getLogger(__name__)
@@ -42,6 +46,7 @@ SIGNERS = "allowed_signers"
 # Issuing -----------------------------------------------------------------------------------------------
 
 
+@in_english()
 def issue(booking: Booking, evidence: Sequence[WipeEvidence], *, now: datetime) -> ErasureCertificate:
     """Certify, in the caller's transaction, that this evidence was checked: one of each server, all of it complete."""
     rows = sorted(evidence, key=lambda row: (row.agent.node_name, row.pk))
@@ -62,6 +67,7 @@ def issue(booking: Booking, evidence: Sequence[WipeEvidence], *, now: datetime) 
     return certificate
 
 
+@in_english()
 def _stated(
     booking: Booking, rows: Sequence[WipeEvidence], *, id: Any, key: str, issued_at: datetime, sha256: str
 ) -> Certificate:
@@ -87,6 +93,7 @@ def _stated(
     )
 
 
+@in_english()
 def _node(row: WipeEvidence) -> NodeEvidence:
     return NodeEvidence(
         agent_id=row.agent_id,
@@ -104,6 +111,7 @@ def _node(row: WipeEvidence) -> NodeEvidence:
     )
 
 
+@in_english()
 def _told_by(certificate: ErasureCertificate) -> Certificate:
     """The certificate as its rows have it now, for the PDF and the commands."""
     booking = Booking.objects.select_related("machine__provider").get(pk=certificate.booking_id)
@@ -118,6 +126,7 @@ def _told_by(certificate: ErasureCertificate) -> Certificate:
     )
 
 
+@in_english()
 def pdf_of(certificate: ErasureCertificate) -> bytes:
     return erasure_pdf(_told_by(certificate))
 
@@ -169,7 +178,7 @@ def file_of(certificate: ErasureCertificate, name: str) -> bytes:
             return files.read(row.document.name)
         if name == f"{file}.sig":
             return row.signature.encode()
-    raise files.FileMissing("This certificate has no such file.")
+    raise files.FileMissing(gettext("This certificate has no such file."))
 
 
 def names_of(certificate: ErasureCertificate) -> list[str]:
@@ -196,9 +205,9 @@ class Check:
     """``holds`` is ``None`` where it cannot be told at the moment."""
 
     file: str
-    claim: str
+    claim: StrOrPromise
     holds: bool | None
-    why_not: str = ""
+    why_not: StrOrPromise = ""
 
     @property
     def tone(self) -> str:
@@ -269,7 +278,14 @@ def check(certificate: ErasureCertificate) -> Verdict:
             )
         )
     if not nodes or rows:
-        checks.append(Check(CERTIFICATE, "It names the evidence of every server.", False, "The evidence is another's."))
+        checks.append(
+            Check(
+                CERTIFICATE,
+                gettext("It names the evidence of every server."),
+                False,
+                gettext("The evidence is another's."),
+            )
+        )
     return Verdict(checks, servers)
 
 
@@ -280,24 +296,37 @@ def _check_certificate(certificate: ErasureCertificate, content: dict[str, Any])
         certificate.document.encode(), certificate.signature, certificate.platform_key, CERTIFICATE_NAMESPACE
     )
     return [
-        Check(CERTIFICATE, "It is the certificate that was issued.", is_issued, "It was changed after it was issued."),
         Check(
             CERTIFICATE,
-            "The platform signed it.",
+            gettext_lazy("It is the certificate that was issued."),
+            is_issued,
+            gettext_lazy("It was changed after it was issued."),
+        ),
+        Check(
+            CERTIFICATE,
+            gettext_lazy("The platform signed it."),
             ours and signed,
-            "The signature does not fit." if ours else "It is signed with a key that is not the platform's.",
+            gettext_lazy("The signature does not fit.")
+            if ours
+            else gettext_lazy("It is signed with a key that is not the platform's."),
         ),
     ]
 
 
 def _check_evidence(file: str, node: dict[str, Any], row: WipeEvidence | None) -> tuple[list[Check], bytes]:
-    whole, signed = "It is the evidence that the certificate names.", "The machine signed it."
+    whole, signed = (
+        gettext_lazy("It is the evidence that the certificate names."),
+        gettext_lazy("The machine signed it."),
+    )
     if row is None:
-        return [Check(file, whole, False, "There is none."), Check(file, signed, False, "There is none.")], b""
+        return [
+            Check(file, whole, False, gettext_lazy("There is none.")),
+            Check(file, signed, False, gettext_lazy("There is none.")),
+        ], b""
     try:
         data = files.read(row.document.name)
     except files.FileMissing:
-        gone = "The file is gone."
+        gone = gettext_lazy("The file is gone.")
         return [Check(file, whole, False, gone), Check(file, signed, False, gone)], b""
     except files.StorageAway as error:
         return [Check(file, whole, None, error.message), Check(file, signed, None, error.message)], b""
@@ -306,8 +335,15 @@ def _check_evidence(file: str, node: dict[str, Any], row: WipeEvidence | None) -
     key = str(node.get("key", ""))
     by_the_machine = key == row.agent.public_key and is_signed(data, row.signature, key)
     return [
-        Check(file, whole, is_whole, f"The file was changed: its SHA-256 is now {digest}."),
-        Check(file, signed, by_the_machine, "The signature does not fit this file and this machine's key."),
+        Check(
+            file,
+            whole,
+            is_whole,
+            said_later(lambda: gettext("The file was changed: its SHA-256 is now %(digest)s.") % {"digest": digest}),
+        ),
+        Check(
+            file, signed, by_the_machine, gettext_lazy("The signature does not fit this file and this machine's key.")
+        ),
     ], data
 
 
@@ -316,17 +352,22 @@ def check_and_tell(certificate: ErasureCertificate, *, now: datetime) -> Verdict
     """Check it, and should something not be as it was signed, tell the administrators once."""
     verdict = check(certificate)
     if verdict.is_broken:
-        wrong = " ".join(f"{one.file}: {one.why_not}" for one in verdict.failed)
-        log.error("the certificate of erasure %s is not verified: %s", certificate.pk, wrong)
+        with in_english():
+            log.error("the certificate of erasure %s is not verified: %s", certificate.pk, _wrong(verdict))
         for user in administrators():
-            tell(
-                user=user,
-                event=EventKind.NOTICE,
-                key=f"erasure-not-verified:{certificate.pk}",
-                subject="A certificate of erasure is not verified",
-                paragraphs=[wrong],
-                action=("Open the certificate", f"/erasure/{certificate.pk}/"),
-                tone=Notification.Tone.BAD,
-                now=now,
-            )
+            with written_for(user):
+                tell(
+                    user=user,
+                    event=EventKind.NOTICE,
+                    key=f"erasure-not-verified:{certificate.pk}",
+                    subject=gettext("A certificate of erasure is not verified"),
+                    paragraphs=[_wrong(verdict)],
+                    action=(gettext("Open the certificate"), f"/erasure/{certificate.pk}/"),
+                    tone=Notification.Tone.BAD,
+                    now=now,
+                )
     return verdict
+
+
+def _wrong(verdict: Verdict) -> str:
+    return " ".join(f"{one.file}: {one.why_not}" for one in verdict.failed)

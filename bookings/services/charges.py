@@ -6,8 +6,10 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import models
+from django_stubs_ext import StrOrPromise
 
 from bookings.models import Booking, Charge, ChargeKind, ChargeStatus
+from common.languages import in_english
 from common.money import rounded
 
 MINUTE = timedelta(minutes=1)
@@ -80,9 +82,10 @@ def set_paid(charge: Charge, *, now: datetime) -> None:
     charge.save(update_fields=["status", "paid_at"])
 
 
-def drop(charge: Charge, because: str, *, now: datetime) -> None:
+@in_english()
+def drop(charge: Charge, because: StrOrPromise, *, now: datetime) -> None:
     """It is not to be paid any more. In the caller's transaction, with the booking's row locked."""
-    charge.status, charge.dropped_at, charge.dropped_because = ChargeStatus.DROPPED, now, because[:200]
+    charge.status, charge.dropped_at, charge.dropped_because = ChargeStatus.DROPPED, now, str(because)[:200]
     charge.save(update_fields=["status", "dropped_at", "dropped_because"])
 
 
@@ -92,7 +95,7 @@ def paid_minutes(booking: Booking) -> int | None:
     return paid // MINUTE if paid and paid != booking.booked_until - booking.start else None
 
 
-def drop_extension(booking: Booking, because: str, *, now: datetime) -> Charge | None:
+def drop_extension(booking: Booking, because: StrOrPromise, *, now: datetime) -> Charge | None:
     """Drop the extension that is not paid, if there is one, and give back the time that is held for it.
 
     Whoever changes a booking's end does this first. In the caller's transaction, with the booking's row locked.
@@ -105,7 +108,7 @@ def drop_extension(booking: Booking, because: str, *, now: datetime) -> Charge |
     return charge
 
 
-def drop_open(booking: Booking, because: str, *, now: datetime) -> Decimal:
+def drop_open(booking: Booking, because: StrOrPromise, *, now: datetime) -> Decimal:
     """Drop all that is not paid, and return how much that takes off the price.
 
     The caller holds the booking's row and saves ``price_total``, which this lowers by the stages it drops. An open

@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from bookings import events, mails
@@ -17,6 +18,7 @@ from bookings.services.history import note
 from bookings.services.locks import locked
 from bookings.terms import Ending, earliest_end, refund_for_ending, was_never_let_in
 from common.formats import money, when_both
+from common.languages import said_later
 
 #: The new end may be so far ahead, so that what a page shows holds while it is being read.
 AHEAD = timedelta(minutes=10)
@@ -26,14 +28,14 @@ BECAUSE = "Ended early by the buyer"
 def why_not_end(booking: Booking, *, now: datetime) -> str:
     """Why the booking cannot be ended early, in words; empty if it can."""
     if booking.ended_early_at is not None:
-        return f"You have ended this booking: its end is {when_both(booking.end)}."
+        return _("You have ended this booking: its end is %(end)s.") % {"end": when_both(booking.end)}
     if not booking.is_active or not booking.is_going_on(now=now) or booking.left_at is not None:
-        return "Only a booking that runs can be ended early."
+        return _("Only a booking that runs can be ended early.")
     if earliest_end(booking, now=now) >= booking.end:
-        return "This booking ends within the minute."
+        return _("This booking ends within the minute.")
     is_waiting = getattr(booking, "access", None) is None and not lacked_a_key(booking)
     if is_waiting and not was_never_let_in(booking, now=now):
-        return "You are being let in just now. If that takes long, you can end it, and everything comes back."
+        return _("You are being let in just now. If that takes long, you can end it, and everything comes back.")
     return ""
 
 
@@ -61,7 +63,7 @@ def end_early(
     """
     booking = locked(booking_id)
     if booking.buyer_id != by.pk:
-        raise NotYours("This booking is not yours.")
+        raise NotYours(_("This booking is not yours."))
     if booking.ended_early_at is not None:
         return booking
     if why_not := why_not_end(booking, now=now):
@@ -69,25 +71,29 @@ def end_early(
     ending = refund_for_ending(booking, now=now, at=_checked(booking, at, now=now))
     if expected_back is not None and ending.back != expected_back:
         raise RefundChanged(
-            f"What comes back has changed meanwhile: {money(ending.back, booking.currency)}, not "
-            f"{money(expected_back, booking.currency)}. Look at it again, then decide."
+            _("What comes back has changed meanwhile: %(after)s, not %(before)s. Look at it again, then decide.")
+            % {"after": money(ending.back, booking.currency), "before": money(expected_back, booking.currency)}
         )
     _end(booking, ending, now=now)
-    back = f"{money(ending.back, booking.currency)} of {money(ending.price, booking.currency)} comes back."
-    note(booking, BECAUSE, now=now, by=by, detail=f"It ends {when_both(booking.end)}. {back}")
+    note(booking, BECAUSE, now=now, by=by, detail=said_later(lambda: _told(booking, ending)))
     events.booking_ended_early.send(Booking, booking=booking, amount=ending.back, by=by, now=now)
     mails.ended_early(booking, ending)
     tell_agents(booking, now=now)
     return booking
 
 
+def _told(booking: Booking, ending: Ending) -> str:
+    back, price = money(ending.back, booking.currency), money(ending.price, booking.currency)
+    return f"It ends {when_both(booking.end)}. {back} of {price} comes back."
+
+
 def _checked(booking: Booking, at: datetime | None, *, now: datetime) -> datetime | None:
     if at is None:
         return None
     if at < earliest_end(booking, now=now):
-        raise RefundChanged("The minute at which it was to end has passed. Look at it again, then decide.")
+        raise RefundChanged(_("The minute at which it was to end has passed. Look at it again, then decide."))
     if at > now + AHEAD or at >= booking.end or at.second or at.microsecond:
-        raise BookingError("A booking is ended within the next minutes, on a whole one.")
+        raise BookingError(_("A booking is ended within the next minutes, on a whole one."))
     return at
 
 

@@ -6,6 +6,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext, gettext_lazy
+from django_stubs_ext import StrOrPromise
 
 from accounts.models import User
 from accounts.services.roles import administrators
@@ -22,6 +24,7 @@ from bookings.services.turnaround import learn_turnaround
 from common import files
 from common.formats import duration
 from common.ids import uuid7
+from common.languages import said_later
 from common.leases import growing_pause
 from machines.models import Agent, Report, Work, WorkKind, WorkState
 from machines.services.errors import Implausible
@@ -43,14 +46,14 @@ def ask_for_wipe(booking: Booking, *, now: datetime) -> list[Work]:
     """
     servers = servers_of(booking)
     if not servers:
-        _give_up(booking, "", "No agent is enrolled on it.", occasion="nobody", now=now)
+        _give_up(booking, "", gettext_lazy("No agent is enrolled on it."), occasion="nobody", now=now)
     asked = []
     for server in servers:
         earlier = wipes_asked_of(server, booking)
         if earlier:
             asked += earlier
         elif server.agent is None:
-            why = "Its agent was revoked, and no other is enrolled."
+            why = gettext_lazy("Its agent was revoked, and no other is enrolled.")
             _give_up(booking, server.name, why, occasion=f"nobody:{server.name}", now=now)
         else:
             asked.append(_ask(booking, server.agent, go=1, now=now))
@@ -102,7 +105,7 @@ def record_evidence(*, work: Work, report: Report | None, now: datetime) -> Wipe
         raise Implausible("This wipe belongs to no booking.")
     booking = locked(work.booking_id)
     if work.state == WorkState.FAILED and not work.result.get("evidence"):
-        _try_again(booking, work, work.error or "The agent does not say why.", now=now)
+        _try_again(booking, work, work.error or gettext_lazy("The agent does not say why."), now=now)
         return None
     if booking.wipe_opened_at is None:
         raise Implausible("This booking has nothing to erase.")
@@ -111,11 +114,15 @@ def record_evidence(*, work: Work, report: Report | None, now: datetime) -> Wipe
         row = _keep(booking, work, evidence, now=now)
         _tell_of_steps(booking, row, evidence, now=now)
         if not evidence.is_complete:
-            undone = [step.method.label for step in evidence.steps if step.status != WipeStatus.SUCCESS]
-            _try_again(booking, work, work.error or f"Not done: {', '.join(undone)}.", now=now)
+            _try_again(booking, work, work.error or said_later(lambda: _undone(evidence)), now=now)
         elif booking.is_awaiting_wipe:
             _complete_if_clean(booking, now=now)
     return row
+
+
+def _undone(evidence: Evidence) -> str:
+    undone = [str(step.method.label) for step in evidence.steps if step.status != WipeStatus.SUCCESS]
+    return gettext("Not done: %(steps)s.") % {"steps": ", ".join(undone)}
 
 
 def _keep(booking: Booking, work: Work, evidence: Evidence, *, now: datetime) -> WipeEvidence:
@@ -167,10 +174,14 @@ def _tell_of_steps(booking: Booking, row: WipeEvidence, evidence: Evidence, *, n
     done = [step for step in evidence.steps if step.status == WipeStatus.SUCCESS]
     for step in evidence.steps:
         if step not in done:
-            note(booking, f"{step.method.label}: {step.status.label.lower()}", now=now, detail=where + step.summary)
-    took = duration(evidence.finished_at - evidence.started_at)
-    detail = (
-        f"{where}{len(done)} of {len(WipeMethod)} steps done, in {took}. SHA-256 of the evidence {evidence.sha256}."
+            what = said_later(lambda step=step: f"{step.method.label}: {step.status.label.lower()}")  # type: ignore[misc]
+            note(booking, what, now=now, detail=where + step.summary)
+    took = evidence.finished_at - evidence.started_at
+    detail = said_later(
+        lambda: (
+            f"{where}{len(done)} of {len(WipeMethod)} steps done, in {duration(took)}."
+            f" SHA-256 of the evidence {evidence.sha256}."
+        )
     )
     note(booking, "The machine signed evidence of its erasure", now=now, detail=detail)
 
@@ -189,7 +200,7 @@ def _complete_if_clean(booking: Booking, *, now: datetime) -> None:
 # Trying again ------------------------------------------------------------------------------------------
 
 
-def _try_again(booking: Booking, work: Work, why: str, *, now: datetime) -> None:
+def _try_again(booking: Booking, work: Work, why: StrOrPromise, *, now: datetime) -> None:
     """After a pause that grows; after the last try people are told."""
     if not booking.is_awaiting_wipe:
         return
@@ -204,7 +215,7 @@ def _try_again(booking: Booking, work: Work, why: str, *, now: datetime) -> None
         booking,
         f"{NOT_ERASED} yet: it is tried again by itself",
         now=now,
-        detail=f"{f'{node}: ' if node else ''}{why} Next try in {duration(pause)}.",
+        detail=said_later(lambda: f"{f'{node}: ' if node else ''}{why} Next try in {duration(pause)}."),
     )
 
 
@@ -220,10 +231,10 @@ def _goes_since_a_person_asked(work: Work) -> int:
     return earlier.count()
 
 
-def _give_up(booking: Booking, node: str, why: str, *, occasion: str, now: datetime) -> None:
+def _give_up(booking: Booking, node: str, why: StrOrPromise, *, occasion: str, now: datetime) -> None:
     """Tell those who can do something about it. The machine stays in quarantine."""
     where = f"{node}: " if node else ""
-    note(booking, SEE_TO_IT, now=now, detail=where + why)
+    note(booking, SEE_TO_IT, now=now, detail=said_later(lambda: f"{where}{why}"))
     provider = booking.machine.provider
     people = [provider, *administrators().exclude(pk=provider.pk)]
     mails.wipe_gave_up(booking, people, where=node, why=why, occasion=occasion)
@@ -241,7 +252,9 @@ def tell_of_overdue(*, booking_id: UUID, now: datetime) -> bool:
     booking = locked_if_idle(booking_id)
     if booking is None or not overdue(now=now).filter(pk=booking_id).exists():
         return False
-    why = "Its time for that is over, and its agent has not shown the erasure. Look whether the agent runs."
+    why = gettext_lazy(
+        "Its time for that is over, and its agent has not shown the erasure. Look whether the agent runs."
+    )
     _give_up(booking, "", why, occasion="overdue", now=now)
     return True
 
@@ -256,15 +269,15 @@ def retry_wipe(*, booking_id: UUID, by: User, now: datetime) -> None:
     """
     booking = locked(booking_id)
     if booking.machine.provider_id != by.pk and not by.is_platform_administrator:
-        raise NotYours("This machine is not yours.")
+        raise NotYours(gettext("This machine is not yours."))
     if not booking.is_awaiting_wipe or not booking.is_automatic:
-        raise BookingError("There is no erasure to try again.")
+        raise BookingError(gettext("There is no erasure to try again."))
     unclean = [server for server in servers_of(booking) if not server.is_clean(booking)]
     ready = [server for server in unclean if server.agent is not None]
     if not ready:
-        raise BookingError("No agent is enrolled on this machine. Enroll it again, then try again.")
+        raise BookingError(gettext("No agent is enrolled on this machine. Enroll it again, then try again."))
     if not sum(_retry(booking, server, by=by, now=now) for server in ready):
-        raise BookingError("The machine has been asked already. It begins as soon as its agent is online.")
+        raise BookingError(gettext("The machine has been asked already. It begins as soon as its agent is online."))
     note(booking, "The erasure is tried again", now=now, by=by)
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max
+from django.utils.translation import gettext
 
 from accounts.models import User
 from accounts.services.organizations import locked_organization
@@ -31,6 +32,7 @@ from bookings.services.purposes import check_extension_purpose
 from bookings.services.unverified import check_unverified_limit
 from common.errors import violates
 from common.formats import duration, money, when_both
+from common.languages import said_later
 from common.money import from_minor
 from machines import pricing
 
@@ -56,7 +58,7 @@ class ExtensionQuote:
     @property
     def extra(self) -> list[tuple[str, Decimal]]:
         """What is between the lines and the total, for a receipt."""
-        return [("VAT, not charged", self.total - self.listed)] if self.total != self.listed else []
+        return [(gettext("VAT, not charged"), self.total - self.listed)] if self.total != self.listed else []
 
 
 def quote_extension(*, booking: Booking, new_end: datetime) -> ExtensionQuote:
@@ -97,13 +99,15 @@ def can_extend(booking: Booking, *, now: datetime) -> bool:
 
 def _why_not(booking: Booking, *, now: datetime) -> str:
     if booking.left_at is not None or booking.ended_early_at is not None:
-        return "You have ended this booking. It cannot be extended any more."
+        return gettext("You have ended this booking. It cannot be extended any more.")
     if booking.status not in (BookingStatus.PENDING, BookingStatus.ACTIVE) or not booking.is_going_on(now=now):
-        return "Only a booking that is paid and not over can be extended."
+        return gettext("Only a booking that is paid and not over can be extended.")
     if not booking.listing.is_active:
-        return "This server is not on offer at the moment, so the booking cannot be extended."
+        return gettext("This server is not on offer at the moment, so the booking cannot be extended.")
     if booking.listing.currency != booking.currency:
-        return f"This server is let in {booking.listing.currency} by now, so this booking cannot be extended."
+        return gettext("This server is let in %(currency)s by now, so this booking cannot be extended.") % {
+            "currency": booking.listing.currency
+        }
     return ""
 
 
@@ -118,23 +122,37 @@ def check_extension(booking: Booking, new_end: datetime, *, now: datetime) -> Ex
     if why_not := _why_not(booking, now=now):
         raise BookingError(why_not)
     if new_end.second or new_end.microsecond:
-        raise BookingError("A booking ends on a whole minute.", field="end")
+        raise BookingError(gettext("A booking ends on a whole minute."), field="end")
     if new_end <= booking.end:
-        raise BookingError(f"Choose an end after the present one, {when_both(booking.end)}.", field="end")
+        raise BookingError(
+            gettext("Choose an end after the present one, %(end)s.") % {"end": when_both(booking.end)}, field="end"
+        )
     if new_end - booking.end > settings.MARKETPLACE_STAGE:
         raise BookingError(
-            f"A booking is extended by {duration(settings.MARKETPLACE_STAGE)} at a time. You can do it again later.",
+            gettext("A booking is extended by %(longest)s at a time. You can do it again later.")
+            % {"longest": duration(settings.MARKETPLACE_STAGE)},
             field="end",
         )
     longest = booking.listing.longest
     if booking.booked_duration + (new_end - booking.end) > longest:
-        raise BookingError(f"The longest booking here is {duration(longest)}, all in all.", field="end")
+        raise BookingError(
+            gettext("The longest booking here is %(longest)s, all in all.") % {"longest": duration(longest)},
+            field="end",
+        )
     quote = quote_extension(booking=booking, new_end=new_end)
     least, most = (from_minor(units, quote.currency) for units in settings.MARKETPLACE_PAYMENT_UNITS)
     if 0 < quote.total < least:
-        raise BookingError(f"The smallest payment is {money(least, quote.currency)}. Choose a later end.", field="end")
+        raise BookingError(
+            gettext("The smallest payment is %(amount)s. Choose a later end.")
+            % {"amount": money(least, quote.currency)},
+            field="end",
+        )
     if quote.total > most:
-        raise BookingError(f"The largest payment is {money(most, quote.currency)}. Choose a sooner end.", field="end")
+        raise BookingError(
+            gettext("The largest payment is %(amount)s. Choose a sooner end.")
+            % {"amount": money(most, quote.currency)},
+            field="end",
+        )
     return quote
 
 
@@ -187,14 +205,14 @@ def request_extension(
     organization = locked_organization(organization_id) if organization_id else None  # before the booking
     booking = locked(booking_id)
     if booking.buyer_id != by.pk:
-        raise NotYours("This booking is not yours.")
+        raise NotYours(gettext("This booking is not yours."))
     if booking.charges.open().filter(kind=ChargeKind.EXTENSION).exists():
-        raise BookingError("An extension of this booking waits for its payment. Pay it or give it back first.")
+        raise BookingError(gettext("An extension of this booking waits for its payment. Pay it or give it back first."))
     quote = check_extension(booking, new_end, now=now)
     if expected_total is not None and quote.total != expected_total:
         raise PriceChanged(
-            f"The price has changed from {money(expected_total, quote.currency)} to "
-            f"{money(quote.total, quote.currency)}. Look at it again, then confirm."
+            gettext("The price has changed from %(before)s to %(after)s. Look at it again, then confirm.")
+            % {"before": money(expected_total, quote.currency), "after": money(quote.total, quote.currency)}
         )
     if organization is not None:
         booking.organization = organization
@@ -221,7 +239,7 @@ def request_extension(
     if quote.total == 0:
         confirm_extension(charge, now=now)
     else:
-        what = f"To {when_both(new_end)}. Held while it is being paid."
+        what = said_later(lambda: f"To {when_both(new_end)}. Held while it is being paid.")
         note(booking, "Extension asked for", now=now, by=by, detail=what)
     return charge
 
@@ -250,10 +268,16 @@ def give_back_extension(*, booking_id: UUID, by: User, now: datetime) -> bool:
     """
     booking = locked(booking_id)
     if booking.buyer_id != by.pk:
-        raise NotYours("This booking is not yours.")
+        raise NotYours(gettext("This booking is not yours."))
     if drop_extension(booking, GIVEN_BACK, now=now) is None:
         return False
-    note(booking, "Extension given back", now=now, by=by, detail=f"The end stays at {when_both(booking.end)}.")
+    note(
+        booking,
+        "Extension given back",
+        now=now,
+        by=by,
+        detail=said_later(lambda: f"The end stays at {when_both(booking.end)}."),
+    )
     return True
 
 
@@ -265,7 +289,12 @@ def lapse_extension(*, charge_id: UUID, now: datetime) -> bool:
     if booking is None or not Charge.objects.extensions_lapsed(now=now).filter(pk=charge_id).exists():
         return False
     charge = drop_extension(booking, LAPSED, now=now)
-    note(booking, "Not extended: not paid in time", now=now, detail=f"The end stays at {when_both(booking.end)}.")
+    note(
+        booking,
+        "Not extended: not paid in time",
+        now=now,
+        detail=said_later(lambda: f"The end stays at {when_both(booking.end)}."),
+    )
     if charge is not None:
         mails.extension_lapsed(booking, charge)
     return charge is not None
@@ -287,11 +316,15 @@ def confirm_extension(charge: Charge, *, now: datetime) -> Confirmation:
         charge.save(update_fields=["dropped_at", "dropped_because"])
     set_paid(charge, now=now)
     _move_end(booking, charge)
-    price = f" {money(charge.amount, charge.currency)}, paid." if charge.amount else " It costs nothing."
-    note(booking, "Extended", now=now, by=booking.buyer, detail=f"To {when_both(booking.end)}.{price}")
+    note(booking, "Extended", now=now, by=booking.buyer, detail=said_later(lambda: _extended(booking, charge)))
     mails.extended(booking, charge)
     tell_agents(booking, now=now)
     return Confirmation.CONFIRMED
+
+
+def _extended(booking: Booking, charge: Charge) -> str:
+    price = f"{money(charge.amount, charge.currency)}, paid." if charge.amount else "It costs nothing."
+    return f"To {when_both(booking.end)}. {price}"
 
 
 def can_go_on(booking: Booking, *, now: datetime) -> bool:

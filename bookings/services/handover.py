@@ -3,12 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.models import User
 from bookings import mails
@@ -19,6 +21,7 @@ from bookings.services.history import note
 from bookings.services.late import make_up_for_delay
 from bookings.services.locks import locked
 from common.ids import uuid7
+from common.languages import said_later
 
 MAX_EVIDENCE_BYTES = 10 * 1024 * 1024
 
@@ -44,9 +47,9 @@ def record_access(
     booking = locked(booking_id)
     _check_provider(booking, by)
     if booking.is_automatic:
-        raise BookingError("This machine's agent lets the buyer in: there is nothing to enter.")
+        raise BookingError(gettext("This machine's agent lets the buyer in: there is nothing to enter."))
     if booking.end <= now or not (booking.is_confirmed or booking.is_active):
-        raise BookingError("Access can be entered for a booking that is paid and not over.")
+        raise BookingError(gettext("Access can be entered for a booking that is paid and not over."))
     access, created = Access.objects.update_or_create(
         booking=booking,
         defaults={
@@ -94,11 +97,11 @@ def record_wipe(
         BookingError: nothing is to be wiped, or time, steps or evidence do not fit.
     """
     if not methods:
-        raise BookingError("Say which steps were done.", field="methods")
+        raise BookingError(gettext("Say which steps were done."), field="methods")
     if executed_at > now:
-        raise BookingError("This time has not come yet.", field="executed_at")
+        raise BookingError(gettext("This time has not come yet."), field="executed_at")
     if not evidence.size or evidence.size > MAX_EVIDENCE_BYTES:
-        raise BookingError("The evidence file is empty or larger than 10 MB.", field="evidence")
+        raise BookingError(gettext("The evidence file is empty or larger than 10 MB."), field="evidence")
     seen = Booking.objects.select_related("machine").get(pk=booking_id)
     _check_wipe_is_due(seen, by, executed_at)
     digest = _sha256(evidence)
@@ -126,7 +129,7 @@ def record_wipe(
             ]
             DataWipe.objects.bulk_create(wipes)
             for wipe in wipes:
-                note(booking, f"{wipe.get_method_display()}: {wipe.get_status_display().lower()}", now=now, by=by)
+                note(booking, said_later(partial(_recorded, wipe)), now=now, by=by)
             _complete_if_clean(booking, now=now)
     except BaseException:
         default_storage.delete(stored)
@@ -137,11 +140,15 @@ def record_wipe(
 def _check_wipe_is_due(booking: Booking, by: User, executed_at: datetime) -> None:
     _check_provider(booking, by)
     if not booking.is_awaiting_wipe:
-        raise BookingError("This booking has no wipe to record.")
+        raise BookingError(gettext("This booking has no wipe to record."))
     if booking.is_automatic:
-        raise BookingError("This machine erases itself: what its agent signs is what counts.")
+        raise BookingError(gettext("This machine erases itself: what its agent signs is what counts."))
     if executed_at < booking.end:
-        raise BookingError("The wipe comes after the end of the booking.", field="executed_at")
+        raise BookingError(gettext("The wipe comes after the end of the booking."), field="executed_at")
+
+
+def _recorded(wipe: DataWipe) -> str:
+    return f"{wipe.get_method_display()}: {wipe.get_status_display().lower()}"
 
 
 def _complete_if_clean(booking: Booking, *, now: datetime) -> None:
@@ -151,7 +158,7 @@ def _complete_if_clean(booking: Booking, *, now: datetime) -> None:
 
 def _check_provider(booking: Booking, by: User) -> None:
     if booking.machine.provider_id != by.pk:
-        raise NotYours("This machine is not yours.")
+        raise NotYours(gettext("This machine is not yours."))
 
 
 def _sha256(file: UploadedFile[Any]) -> str:

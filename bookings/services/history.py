@@ -1,25 +1,36 @@
-"""Writing the history of a booking, and moving it from state to state."""
+"""Writing the history of a booking, and moving it from state to state.
+
+History is in English, whoever made it: ``what`` and ``detail`` that are said later are said in it.
+:mod:`bookings.records` says it again to its readers in their own language.
+"""
 
 from datetime import datetime
+
+from django_stubs_ext import StrOrPromise
 
 from accounts.models import User
 from bookings.lifecycle import check_transition
 from bookings.models import Booking, BookingEvent
+from common.languages import in_english
 
 
-def note(booking: Booking, what: str, *, now: datetime, by: User | None = None, detail: str = "") -> BookingEvent:
+@in_english()
+def note(
+    booking: Booking, what: StrOrPromise, *, now: datetime, by: User | None = None, detail: StrOrPromise = ""
+) -> BookingEvent:
     """Add a line to the booking's timeline."""
-    return BookingEvent.objects.create(booking=booking, at=now, actor=by, what=what, detail=detail)
+    return BookingEvent.objects.create(booking=booking, at=now, actor=by, what=str(what), detail=str(detail))
 
 
+@in_english()
 def move(
     booking: Booking,
     status: str,
-    what: str,
+    what: StrOrPromise,
     *,
     now: datetime,
     by: User | None = None,
-    detail: str = "",
+    detail: StrOrPromise = "",
     also: tuple[str, ...] = (),
 ) -> None:
     """Take one step of the state machine and write it down. The caller holds the row's lock.
@@ -35,5 +46,5 @@ def move(
     booking.status = status
     booking.save(update_fields=["status", *also])
     BookingEvent.objects.create(
-        booking=booking, at=now, actor=by, what=what, detail=detail, status_before=before, status_after=status
+        booking=booking, at=now, actor=by, what=str(what), detail=str(detail), status_before=before, status_after=status
     )

@@ -6,7 +6,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from accounts.models import SSHKey, User
 from accounts.services.ssh_keys import add_key
@@ -98,8 +97,7 @@ def _follow(booking: Booking, before: list[str], *, by: User, now: datetime) -> 
     after = _fingerprints(booking)
     if after == before:
         return
-    count = ngettext("%(n)s SSH key is let in now", "%(n)s SSH keys are let in now", len(after)) % {"n": len(after)}
-    note(booking, count, now=now, by=by)
+    note(booking, f"{len(after)} SSH {'key is' if len(after) == 1 else 'keys are'} let in now", now=now, by=by)
     if Booking.objects.due_to_provision(now=now).filter(pk=booking.pk).exists():
         provision.ask(booking, now=now)
     elif not booking.is_automatic and Access.objects.filter(booking=booking).exists():

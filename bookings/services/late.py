@@ -11,6 +11,7 @@ from bookings.services.charges import drop_extension
 from bookings.services.history import note
 from common.errors import violates
 from common.formats import when_both
+from common.languages import said_later
 from machines.models import Work, WorkKind
 
 MINUTE = timedelta(minutes=1)
@@ -35,7 +36,7 @@ def make_up_for_delay(booking: Booking, *, now: datetime) -> bool:
             booking,
             f"Handed over {_minutes(late)} late: the end moves",
             now=now,
-            detail=f"To {when_both(booking.end)}. All of the booked time is there.",
+            detail=said_later(lambda: f"To {when_both(booking.end)}. All of the booked time is there."),
         )
         return True
     booking.late_minutes = late

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from bookings import events, mails
@@ -16,6 +17,7 @@ from bookings.services.locks import locked
 from bookings.services.mismatch import Difference, differences_by_now
 from bookings.terms import earliest_end
 from common.formats import money
+from common.languages import said_later
 
 
 def differences(booking: Booking) -> list[Difference]:
@@ -42,12 +44,12 @@ def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
     """
     booking = locked(booking_id)
     if booking.buyer_id != by.pk:
-        raise NotYours("This booking is not yours.")
+        raise NotYours(_("This booking is not yours."))
     if booking.left_at is not None:
         return booking
     if not can_leave(booking, now=now):
         raise BookingError(
-            "This booking is over, or the machine is as it was booked: it cannot be left with a full refund."
+            _("This booking is over, or the machine is as it was booked: it cannot be left with a full refund.")
         )
     if booking.is_confirmed:
         booking.mismatch, booking.left_at = differences(booking), now
@@ -55,7 +57,13 @@ def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
         cancel_not_as_booked(booking, by=by, now=now)
         return booking
     _end_now(booking, now=now)
-    note(booking, "Left: the machine is not as booked", now=now, by=by, detail=f"{_lost(booking)} comes back.")
+    note(
+        booking,
+        "Left: the machine is not as booked",
+        now=now,
+        by=by,
+        detail=said_later(lambda: f"{_lost(booking)} comes back."),
+    )
     events.booking_time_lost.send(
         Booking, booking=booking, amount=booking.lost_amount, reason="not_as_booked", by=by, now=now
     )

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from bookings import mails
@@ -66,7 +67,7 @@ def cancel_maintenance(*, window_id: UUID, by: User, now: datetime) -> Maintenan
     if row.canceled_at is not None:
         return row
     if row.end <= now:
-        raise BookingError("This maintenance is over.")
+        raise BookingError(_("This maintenance is over."))
     if row.start >= now:
         row.canceled_at = now
         row.save(update_fields=["canceled_at"])
@@ -79,24 +80,27 @@ def cancel_maintenance(*, window_id: UUID, by: User, now: datetime) -> Maintenan
 
 def _check(machine: Machine, by: User) -> None:
     if machine.provider_id != by.pk:
-        raise NotYours("This machine is not yours.")
+        raise NotYours(_("This machine is not yours."))
 
 
 def _check_times(start: datetime, end: datetime, *, now: datetime) -> None:
     notice = settings.MARKETPLACE_MAINTENANCE_NOTICE
     if any(moment.second or moment.microsecond for moment in (start, end)):
-        raise BookingError("Maintenance starts and ends on a whole minute.", field="start")
+        raise BookingError(_("Maintenance starts and ends on a whole minute."), field="start")
     if start < now + notice:
         raise BookingError(
-            f"Maintenance is announced at least {duration(notice)} ahead: from {when(whole_minute(now + notice))} on.",
+            _("Maintenance is announced at least %(notice)s ahead: from %(moment)s on.")
+            % {"notice": duration(notice), "moment": when(whole_minute(now + notice))},
             field="start",
         )
     if start > now + FARTHEST:
-        raise BookingError("Maintenance is announced a year ahead at most.", field="start")
+        raise BookingError(_("Maintenance is announced a year ahead at most."), field="start")
     if end <= start:
-        raise BookingError("The end must be after the start.", field="end")
+        raise BookingError(_("The end must be after the start."), field="end")
     if end - start > LONGEST:
-        raise BookingError(f"Maintenance takes {duration(LONGEST)} at most at a time.", field="end")
+        raise BookingError(
+            _("Maintenance takes %(longest)s at most at a time.") % {"longest": duration(LONGEST)}, field="end"
+        )
 
 
 def _check_free(machine: Machine, start: datetime, end: datetime) -> None:
@@ -104,11 +108,16 @@ def _check_free(machine: Machine, start: datetime, end: datetime) -> None:
     if not rivals:
         return
     booked = [(first, last) for first, last, _, is_upkeep in rivals if not is_upkeep]
-    what, windows = ("Booked", booked) if booked else ("Announced already", [(row[0], row[1]) for row in rivals])
+    windows = booked or [(row[0], row[1]) for row in rivals]
     words = "; ".join(window(first, last) for first, last in windows[:3])
-    more = f" and {len(windows) - 3} more" if len(windows) > 3 else ""
-    erased = " (the time to erase it included)" if booked else ""
-    raise BookingError(f"{what}: {words}{more}{erased}. Choose another time.", field="start")
+    if len(windows) > 3:
+        words = _("%(windows)s and %(count)s more") % {"windows": words, "count": len(windows) - 3}
+    said = (
+        _("Booked: %(windows)s (the time to erase it included). Choose another time.")
+        if booked
+        else _("Announced already: %(windows)s. Choose another time.")
+    )
+    raise BookingError(said % {"windows": words}, field="start")
 
 
 def _tell(

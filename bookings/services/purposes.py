@@ -11,7 +11,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from accounts.models import CostCentre, Membership, Organization, Project, User
-from accounts.permissions import NotAllowed, OrganizationAction, require_in
+from accounts.permissions import NotAllowed, OrganizationAction, may_in, membership_of, require_in
 from bookings.errors import BookingError
 from bookings.models import Booking
 from bookings.services.budgets import check_budgets, warn_of_budgets
@@ -53,10 +53,22 @@ def check_purpose(purpose: Purpose, *, buyer: User, end: datetime) -> Membership
             % {"name": organization.name}
         )
     _check_project(purpose, end=end)
-    if organization.needs_purchase_order and not purpose.purchase_order:
-        raise BookingError(_("Your organization asks for a purchase-order number."), field="purchase_order")
-    _check_cost_centre(purpose)
+    check_references(organization, purchase_order=purpose.purchase_order, cost_centre=purpose.cost_centre)
     return membership
+
+
+def check_references(
+    organization: Organization, *, purchase_order: str | None = None, cost_centre: str | None = None
+) -> None:
+    """Whether they are what the policy asks for; ``None``: this one is not given, and stays as it is.
+
+    Raises:
+        BookingError: with the field it belongs to.
+    """
+    if purchase_order is not None and organization.needs_purchase_order and not purchase_order:
+        raise BookingError(_("Your organization asks for a purchase-order number."), field="purchase_order")
+    if cost_centre is not None:
+        _check_cost_centre(organization, cost_centre)
 
 
 def _check_project(purpose: Purpose, *, end: datetime) -> None:
@@ -91,8 +103,7 @@ def check_grant(project: Project | None, *, end: datetime) -> None:
         )
 
 
-def _check_cost_centre(purpose: Purpose) -> None:
-    organization, code = purpose.organization, purpose.cost_centre
+def _check_cost_centre(organization: Organization, code: str) -> None:
     codes = set(CostCentre.objects.filter(organization=organization, archived_at=None).values_list("code", flat=True))
     if not code and organization.needs_cost_centre:
         raise BookingError(_("Your organization asks for a cost centre."), field="cost_centre")
@@ -100,6 +111,22 @@ def _check_cost_centre(purpose: Purpose) -> None:
         raise BookingError(
             _("Your organization has no cost centre of this name. Choose one of its own."), field="cost_centre"
         )
+
+
+def why_not_for_it_any_more(booking: Booking) -> str:
+    """Why a booking that is not paid yet cannot become its organization's any more, in words; empty where it can.
+
+    What is paid stays the organization's, whatever becomes of its member.
+    """
+    organization = booking.organization
+    if organization is None or not booking.is_hold:
+        return ""
+    if may_in(membership_of(booking.buyer, organization), OrganizationAction.BOOK):
+        return ""
+    return _("%(who)s does not book for %(name)s any more, so this cannot be paid for it.") % {
+        "who": booking.buyer.public_name,
+        "name": organization.name,
+    }
 
 
 def needs_approval(organization: Organization, membership: Membership, total: Decimal) -> bool:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 
 from accounts.models import Organization, Role, User
 from accounts.services.organizations import locked_organization
@@ -38,35 +39,50 @@ def check_window(listing: Listing, start: datetime, end: datetime, *, now: datet
         BookingError: with the field it belongs to.
     """
     if listing.status != ListingStatus.ACTIVE:
-        raise BookingError("This listing is paused. It cannot be booked at the moment.", field="start")
+        raise BookingError(gettext("This listing is paused. It cannot be booked at the moment."), field="start")
     if listing.is_suspended:
         raise BookingError(
-            f"This server takes no new bookings at the moment. {listing.suspended_because}", field="start"
+            gettext("This server takes no new bookings at the moment. %(why)s") % {"why": listing.why_suspended},
+            field="start",
         )
     if start.second or start.microsecond or end.second or end.microsecond:
-        raise BookingError("A booking starts and ends on a whole minute.", field="start")
+        raise BookingError(gettext("A booking starts and ends on a whole minute."), field="start")
     if start < now.replace(second=0, microsecond=0):
-        raise BookingError("This start has passed. Choose now or later.", field="start")
+        raise BookingError(gettext("This start has passed. Choose now or later."), field="start")
     if end <= start:
-        raise BookingError("The end must be after the start.", field="end")
+        raise BookingError(gettext("The end must be after the start."), field="end")
     if start > now + timedelta(days=listing.max_ahead_days):
-        raise BookingError(f"This server can be booked up to {listing.max_ahead_days} days ahead.", field="start")
+        raise BookingError(
+            gettext("This server can be booked up to %(days)s days ahead.") % {"days": listing.max_ahead_days},
+            field="start",
+        )
     if end - start < listing.shortest:
-        raise BookingError(f"The shortest booking here is {duration(listing.shortest)}.", field="end")
+        raise BookingError(
+            gettext("The shortest booking here is %(shortest)s.") % {"shortest": duration(listing.shortest)},
+            field="end",
+        )
     if end - start > listing.longest:
-        raise BookingError(f"The longest booking here is {duration(listing.longest)}.", field="end")
+        raise BookingError(
+            gettext("The longest booking here is %(longest)s.") % {"longest": duration(listing.longest)}, field="end"
+        )
     _check_price(listing, start, end)
     if start < now + WHILE_SILENT and not listing.machine.is_reachable:
         raise BookingError(
-            "This server's agent is not answering just now, so nobody could be let in at once. Choose a start that is "
-            f"{duration(WHILE_SILENT)} away or more.",
+            gettext(
+                "This server's agent is not answering just now, so nobody could be let in at once. Choose a "
+                "start that is %(time)s away or more."
+            )
+            % {"time": duration(WHILE_SILENT)},
             field="start",
         )
     turnaround = listing.machine.turnaround
     if start < now + turnaround and start < _soonest_start(listing.machine, now=now):
         raise BookingError(
-            "This server is being erased after the booking before. Choose a start that is "
-            f"{duration(turnaround)} away or more.",
+            gettext(
+                "This server is being erased after the booking before. Choose a start that is %(turnaround)s "
+                "away or more."
+            )
+            % {"turnaround": duration(turnaround)},
             field="start",
         )
 
@@ -85,9 +101,15 @@ def _check_amounts(start: datetime, end: datetime, total: Decimal, currency: str
     amounts = [amount for _, amount in stages_of(start, end, total, currency)]
     least, most = (from_minor(units, currency) for units in settings.MARKETPLACE_PAYMENT_UNITS)
     if min(amounts) < least:
-        raise BookingError(f"The smallest payment is {money(least, currency)}. Book a longer time.", field="end")
+        raise BookingError(
+            gettext("The smallest payment is %(amount)s. Book a longer time.") % {"amount": money(least, currency)},
+            field="end",
+        )
     if max(amounts) > most:
-        raise BookingError(f"The largest payment is {money(most, currency)}. Book a shorter time.", field="end")
+        raise BookingError(
+            gettext("The largest payment is %(amount)s. Book a shorter time.") % {"amount": money(most, currency)},
+            field="end",
+        )
 
 
 def _soonest_start(machine: Machine, *, now: datetime) -> datetime:
@@ -145,7 +167,7 @@ def request_booking(
     """
     machine = listing.machine
     if machine.provider_id == buyer.pk:
-        raise BookingError("This is your own machine.")
+        raise BookingError(gettext("This is your own machine."))
     check_window(listing, start, end, now=now)
     quote = pricing.quote(listing.rates, start, end)
     details = details_of(purpose.organization if purpose else buyer)
@@ -153,8 +175,8 @@ def request_booking(
     total = tax.payable(quote.total, quote.currency)
     if expected_total is not None and total != expected_total:
         raise PriceChanged(
-            f"The price has changed from {money(expected_total, quote.currency)} to "
-            f"{money(total, quote.currency)}. Look at it again, then confirm."
+            gettext("The price has changed from %(before)s to %(after)s. Look at it again, then confirm.")
+            % {"before": money(expected_total, quote.currency), "after": money(total, quote.currency)}
         )
     _check_amounts(start, end, total, quote.currency)
     if refusal := clashes(listing, start, end, buyer=buyer, now=now):
@@ -188,19 +210,23 @@ def request_booking(
         with transaction.atomic(durable=True):
             agreed = _agreed(booking, purpose, now=now) if purpose else None
             # The buyer's row is what gets scarcer (a few unpaid holds each), so it is locked, once, before they are counted.
-            User.objects.select_for_update(no_key=True).get(pk=buyer.pk)
+            row = User.objects.select_for_update(no_key=True).get(pk=buyer.pk)
             held = Booking.objects.of_buyer(buyer).unpaid_holds().filter(hold_expires_at__gt=now).count()
             if held >= settings.MARKETPLACE_UNPAID_HOLDS:
                 raise BookingError(
-                    f"You already hold {held} windows that you have not paid. Pay or cancel one of them first."
+                    gettext(
+                        "You already hold %(held)s windows that you have not paid. Pay or cancel one of them first."
+                    )
+                    % {"held": held}
                 )
             check_unverified_limit(
                 buyer=buyer, organization=booking.organization, amount=total, currency=quote.currency, now=now
             )
             if not _insert(booking):
                 raise _taken(listing, start, end, buyer=buyer, now=now)
-            if Role.BUYER not in buyer.roles:
-                User.objects.filter(pk=buyer.pk).update(roles=[*buyer.roles, Role.BUYER])
+            if Role.BUYER not in row.roles:
+                # To those of now: one that was taken from them meanwhile does not come back.
+                User.objects.filter(pk=buyer.pk).update(roles=[*row.roles, Role.BUYER])
             make_charges(booking)
             note(booking, "Asked for", now=now, by=buyer, detail="" if agreed else "Held while it is being paid.")
             if agreed and purpose and agreed.needs_approval:

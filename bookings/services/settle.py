@@ -3,10 +3,11 @@
 from datetime import datetime
 
 from bookings import events, mails
-from bookings.lost_time import lost_time
+from bookings.lost_time import LostTime, lost_time
 from bookings.models import Booking
 from bookings.services.history import note
 from common.formats import money
+from common.languages import said_later
 
 
 def settle(booking: Booking, *, now: datetime) -> bool:
@@ -22,16 +23,20 @@ def settle(booking: Booking, *, now: datetime) -> bool:
     booking.save(update_fields=["down_minutes", "lost_amount", "settled_at"])
     if not lost.amount:
         return False
-    back = money(lost.amount, booking.currency)
     note(
         booking,
-        f"{back} comes back for {lost.lost} {'minute' if lost.lost == 1 else 'minutes'} that were lost",
+        said_later(lambda: _told(booking, lost)),
         now=now,
         detail="Late, or without a heartbeat: see the time line of the booking.",
     )
     events.booking_time_lost.send(Booking, booking=booking, amount=lost.amount, reason=lost.reason, by=None, now=now)
     mails.time_lost(booking, lost)
     return True
+
+
+def _told(booking: Booking, lost: LostTime) -> str:
+    minutes = "minute" if lost.lost == 1 else "minutes"
+    return f"{money(lost.amount, booking.currency)} comes back for {lost.lost} {minutes} that were lost"
 
 
 def refund_undelivered(booking: Booking, *, now: datetime) -> bool:

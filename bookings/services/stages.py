@@ -14,6 +14,7 @@ from bookings.services.extend import tell_agents
 from bookings.services.history import note
 from bookings.services.locks import locked
 from common.formats import money, when_both
+from common.languages import said_later
 
 BECAUSE = "A stage was not paid"
 
@@ -34,8 +35,14 @@ def cut_to_paid(*, charge_id: UUID, now: datetime) -> bool:
     back = _drop_later(booking, charge.covers_from, now=now)
     # A sweep that comes late has let it run on: that time is over, and nobody pays for it.
     _cut(booking, min(booking.end, max(end, whole_minute(now))))
-    owed = f" {money(back, booking.currency)} comes back." if back else ""
-    note(booking, f"Ends early: stage {charge.number} was not paid", now=now, detail=f"{when_both(booking.end)}.{owed}")
+    note(
+        booking,
+        f"Ends early: stage {charge.number} was not paid",
+        now=now,
+        detail=said_later(
+            lambda: f"{when_both(booking.end)}." + (f" {money(back, booking.currency)} comes back." if back else "")
+        ),
+    )
     events.booking_cut.send(Booking, booking=booking, amount=back, now=now)
     mails.cut(booking, charge, back)
     tell_agents(booking, now=now)

@@ -1,20 +1,24 @@
 """A person's bookings: the list, one of them, and canceling it."""
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import Q, QuerySet, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 from django.views.decorators.vary import vary_on_headers
 
+from accounts.models import User
+from accounts.permissions import OrganizationAction
 from accounts.requests import AuthenticatedRequest
 from bookings import terms
 from bookings.costs import costs_of
@@ -22,7 +26,7 @@ from bookings.equal import equal_machines
 from bookings.errors import BookingError
 from bookings.forms import CancelForm
 from bookings.lifecycle import LIVE
-from bookings.loading import booking_of_buyer, booking_seen_by
+from bookings.loading import booking_between, booking_of_buyer, booking_seen_by, powers_over
 from bookings.lost_time import lost_time
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
@@ -59,11 +63,13 @@ def booking_list(request: AuthenticatedRequest) -> HttpResponse:
 @require_GET
 @vary_on_headers("HX-Request")
 def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
-    """A booking as its buyer or its provider sees it: the command first, then what happens and what it cost."""
+    """A booking: the command first, then what happens and what it cost. As its buyer and its provider see it, and
+    those who look after the organization it is for: without how to log in, and without what the buyer pays with."""
     booking = booking_seen_by(request.user, pk)
     now = timezone.now()
     is_buyer = booking.buyer_id == request.user.pk
     is_provider = booking.machine.provider_id == request.user.pk
+    powers = powers_over(request.user, booking)
     access = getattr(booking, "access", None)
     if booking.wipe_opened_at:
         # The timeline and the record of the wipe both read them.
@@ -79,6 +85,10 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "now": now,
         "is_buyer": is_buyer,
         "is_provider": is_provider,
+        "powers": powers,
+        "for_organization": OrganizationAction.SEE_BOOKINGS in powers and not is_buyer and not is_provider,
+        "sees_history": _sees_history(request.user, powers, is_party=is_buyer or is_provider),
+        "invoices": _invoices(booking) if OrganizationAction.SEE_INVOICES in powers else [],
         "access": access if (is_provider and _is_open(booking)) or (is_buyer and _is_inside(booking)) else None,
         "payable": booking.is_payable(now=now),
         "steps": steps(booking, now=now),
@@ -99,6 +109,15 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     }
     fragment = request.htmx  # type: ignore[attr-defined]
     return render(request, "bookings/_body.html" if fragment else "bookings/detail.html", context)
+
+
+def _sees_history(user: User, powers: frozenset[str], *, is_party: bool) -> bool:
+    return is_party or user.is_platform_administrator or OrganizationAction.SEE_HISTORY in powers
+
+
+def _invoices(booking: Booking) -> QuerySet[Any]:
+    """Those that the organization has for it: they are the room's above, which books name them by."""
+    return booking.invoices.filter(organization=booking.organization).order_by("issued_at", "sequence")
 
 
 def _refresh(booking: Booking, *, now: datetime) -> str:
@@ -133,7 +152,7 @@ def _is_inside(booking: Booking) -> bool:
 @require_http_methods(["GET", "POST"])
 def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """What comes back, line by line; then canceling."""
-    booking = booking_seen_by(request.user, pk)
+    booking = booking_between(request.user, pk)
     now = timezone.now()
     by_provider = booking.machine.provider_id == request.user.pk
     refund = terms.refund_for(booking, by_provider=by_provider, now=now)
@@ -146,7 +165,7 @@ def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             form.add_error(None, error.message)
             status = 409
         else:
-            messages.success(request, "Canceled." if not refund.back else "Canceled. The refund is on its way.")
+            messages.success(request, "Canceled." if not refund.back else _("Canceled. The refund is on its way."))
             return redirect("booking_detail", pk=pk)
     context = {
         "booking": booking,
@@ -172,7 +191,7 @@ def booking_leave(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except BookingError as error:
             status, refused = 409, error.message
         else:
-            messages.success(request, "You have left it. Everything comes back.")
+            messages.success(request, _("You have left it. Everything comes back."))
             return redirect("booking_detail", pk=pk)
     context = {
         "booking": booking,

@@ -6,6 +6,7 @@ from django.core.paginator import InvalidPage, Page, Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
@@ -46,8 +47,12 @@ def _page(pages: Paginator[Listing], number: str, found: Search) -> Page[Listing
     try:
         pages.validate_number(number)
     except InvalidPage:
-        there_are = "there is 1 page" if pages.num_pages == 1 else f"there are {pages.num_pages} pages"
-        found.ignored.append(f"Page “{number[:20]}”: {there_are}. This is page {page.number}.")
+        said = ngettext(
+            "Page “%(wanted)s”: there is %(pages)s page. This is page %(page)s.",
+            "Page “%(wanted)s”: there are %(pages)s pages. This is page %(page)s.",
+            pages.num_pages,
+        )
+        found.ignored.append(said % {"wanted": number[:20], "pages": pages.num_pages, "page": page.number})
     return page
 
 

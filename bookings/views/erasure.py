@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -124,7 +125,7 @@ def erasure_keys(request: HttpRequest) -> HttpResponse:
     return HttpResponse(certificates.platform_signers(), content_type="text/plain; charset=utf-8")
 
 
-# For a booking's buyer and provider --------------------------------------------------------------------
+# For those who see the booking --------------------------------------------------------------------------
 
 
 @token_or_login(Scope.BOOKINGS_READ, whose=organization_of_booking)
@@ -143,7 +144,7 @@ def booking_certificate(request: AuthenticatedRequest, pk: UUID) -> HttpResponse
 @token_or_login(Scope.BOOKINGS_READ, whose=organization_of_booking)
 @require_GET
 def evidence_logs(request: AuthenticatedRequest, pk: UUID, evidence_pk: UUID) -> FileResponse:
-    """What the commands of an erasure printed, for the booking's buyer and provider. Always a download."""
+    """What the commands of an erasure printed, for those who see the booking. Always a download."""
     booking = booking_seen_by(request.user, pk)
     evidence = get_object_or_404(WipeEvidence, pk=evidence_pk, booking=booking)
     name = f"wipe-{booking.reference}-{short(evidence.pk)}.log"
@@ -158,11 +159,11 @@ def booking_wipe_retry(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Have the machine try its erasure again at once."""
     booking: Booking = booking_seen_by(request.user, pk)
     if booking.machine.provider_id != request.user.pk and not request.user.is_platform_administrator:
-        raise Http404("There is no such booking of your machines.")
+        raise Http404(_("There is no such booking of your machines."))
     try:
         retry_wipe(booking_id=pk, by=request.user, now=timezone.now())
     except BookingError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The machine is asked to try again.")
+        messages.success(request, _("The machine is asked to try again."))
     return redirect("booking_detail", pk=pk)

@@ -10,9 +10,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
+from django_stubs_ext import StrOrPromise
 
 from accounts.requests import AuthenticatedRequest
 from bookings.availability import whole_minute
@@ -35,7 +38,7 @@ from common.rates import TooManyRequests, spend
 
 HOUR = timedelta(hours=1)
 #: What is offered at a click.
-CHOICES = {"1 hour": HOUR, "1 day": 24 * HOUR, "1 week": 168 * HOUR}
+CHOICES = [(gettext_lazy("1 hour"), HOUR), (gettext_lazy("1 day"), 24 * HOUR), (gettext_lazy("1 week"), 168 * HOUR)]
 #: The page of ending early speaks of an end this far ahead, so that there is time to read what comes back.
 READING = timedelta(minutes=5)
 #: Seconds after which somebody who asked too often may ask again.
@@ -71,7 +74,7 @@ def booking_extend(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     except BookingError as error:
         return _page(request, booking, form, now=now, status=422, refusal=error)
     if charge.is_paid:
-        messages.success(request, "Extended. It costs nothing.")
+        messages.success(request, _("Extended. It costs nothing."))
         return redirect("booking_detail", pk=pk)
     return redirect("charge_pay", pk, charge.pk)
 
@@ -103,10 +106,11 @@ def _page(
     return render(request, f"bookings/{'_extend_quote' if fragment else 'extend'}.html", context, status=status)
 
 
-def _choices(booking: Booking, *, now: datetime) -> list[tuple[str, datetime, Any]]:
+def _choices(booking: Booking, *, now: datetime) -> list[tuple[StrOrPromise, datetime, Any]]:
     """Ends that can be had just now, with what each costs."""
-    furthest, found = latest_end(booking, until=booking.end + max(CHOICES.values())), []
-    for label, longer in CHOICES.items():
+    furthest = latest_end(booking, until=booking.end + CHOICES[-1][1])
+    found: list[tuple[StrOrPromise, datetime, Any]] = []
+    for label, longer in CHOICES:
         end = booking.end + longer
         try:
             quote = check_extension(booking, end, now=now)
@@ -147,7 +151,7 @@ def booking_extend_give_back(request: AuthenticatedRequest, pk: UUID) -> HttpRes
     """The extension that waits for its payment is not wanted after all."""
     booking = booking_of_buyer(request.user, pk)
     if give_back_extension(booking_id=booking.pk, by=request.user, now=timezone.now()):
-        messages.success(request, "Given back. The end stays as it was, and nothing has been charged.")
+        messages.success(request, _("Given back. The end stays as it was, and nothing has been charged."))
     return redirect("booking_detail", pk=pk)
 
 
@@ -178,5 +182,5 @@ def booking_end(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 
 
 def _ended(booking: Booking) -> str:
-    ends = f"It ends {when(booking.end)}."
-    return f"{ends} The refund is on its way." if booking.unused_amount else ends
+    said = _("It ends %(moment)s. The refund is on its way.") if booking.unused_amount else _("It ends %(moment)s.")
+    return said % {"moment": when(booking.end)}

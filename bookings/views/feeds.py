@@ -80,7 +80,7 @@ def _organization(request: AuthenticatedRequest) -> Organization | None:
         return None
     found = [organization for organization in _organizations(request.user) if str(organization.pk) == asked]
     if not found:
-        raise Http404("There is no such organization among yours.")
+        raise Http404(_("There is no such organization among yours."))
     return found[0]
 
 

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.bearer import token_or_login
@@ -43,7 +44,7 @@ def booking_access(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except BookingError as error:
             form.add_error(error.field, error.message)
         else:
-            messages.success(request, "Saved. The buyer sees it while the booking runs.")
+            messages.success(request, _("Saved. The buyer sees it while the booking runs."))
             return redirect("booking_detail", pk=pk)
     if form.errors:
         status = 422
@@ -97,11 +98,11 @@ def _still_waiting(pk: UUID) -> bool:
 @token_or_login(Scope.BOOKINGS_READ, whose=organization_of_booking)
 @require_GET
 def wipe_evidence(request: AuthenticatedRequest, pk: UUID, wipe_pk: UUID) -> FileResponse:
-    """The evidence file of a wipe step, for the booking's buyer and provider. Always a download, never a page."""
+    """The evidence file of a wipe step, for those who see the booking. Always a download, never a page."""
     booking = booking_seen_by(request.user, pk)
     wipe = get_object_or_404(DataWipe, pk=wipe_pk, booking=booking)
     if not wipe.evidence:
-        raise Http404("This step has no evidence file.")
+        raise Http404(_("This step has no evidence file."))
     name = f"wipe-{booking.reference}-{short(wipe.pk)}-{wipe.evidence_name}"
     return FileResponse(
         wipe.evidence.open(), as_attachment=True, filename=name, content_type="application/octet-stream"

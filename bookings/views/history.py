@@ -9,11 +9,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from accounts.models import User
+from accounts.permissions import OrganizationAction
 from accounts.requests import AuthenticatedRequest
 from bookings.loading import booking_seen_by
 from bookings.models import Booking
 from common.history.pages import answered
 from common.history.reading import History, Scope, scope_of, scopes_around
+from common.history.tracking import kinds
 
 #: What the other side's changes are: how a buyer pays is no business of the provider's, nor what is held of the
 #: provider's money of the buyer's.
@@ -30,7 +32,7 @@ NOT_FOR_PROVIDERS_TO_READ = frozenset(
 @require_GET
 def booking_history(request: AuthenticatedRequest, pk: UUID) -> HttpResponseBase:
     """From → to, who, when and why, of the booking, its charges, the access and what was paid; also as a file."""
-    booking = booking_seen_by(request.user, pk)
+    booking = booking_seen_by(request.user, pk, as_member=OrganizationAction.SEE_HISTORY)
     history = History(_scopes(booking, request.user), request.user, until=timezone.now())
     name = f"booking-{booking.reference}"
     return answered(request, history, template="bookings/history.html", name=name, context={"booking": booking})
@@ -42,4 +44,8 @@ def _scopes(booking: Booking, user: User) -> list[Scope]:
     if booking.machine.provider_id == user.pk and booking.buyer_id != user.pk:
         around = scopes_around(booking, "booking", but=NOT_FOR_PROVIDERS)
         return [scope_of(booking, without=NOT_FOR_PROVIDERS_TO_READ), *around]
-    return [scope_of(booking), *scopes_around(booking, "booking", but=NOT_FOR_BUYERS)]
+    if booking.buyer_id == user.pk:
+        return [scope_of(booking), *scopes_around(booking, "booking", but=NOT_FOR_BUYERS)]
+    # For an administrator of its organization what the audit page has: not how to log in, which is the buyer's.
+    not_theirs = {kind.label for kind in kinds() if not kind.organization}
+    return [scope_of(booking), *scopes_around(booking, "booking", but=not_theirs)]

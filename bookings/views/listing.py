@@ -90,7 +90,7 @@ def listing_book(request: HttpRequest, pk: UUID) -> HttpResponse:
     if not request.user.is_authenticated:
         back = _with_window(pk, WindowForm(request.POST))
         request.session[AFTER_SIGN_IN] = back  # also when they sign up first, which takes a mail
-        messages.info(request, "Sign in, or sign up, to hold this server. You come back to your window.")
+        messages.info(request, _("Sign in, or sign up, to hold this server. You come back to your window."))
         return redirect(f"{reverse('account_login')}?{urlencode({'next': back})}")
     return _book(request, pk)  # type: ignore[arg-type]
 
@@ -282,10 +282,10 @@ def _measures(listing: Listing) -> list[Measure]:
     names = [
         ("gpu_throughput_fp16", "fp16, tensor", "TFLOPS"),
         ("gpu_throughput_fp32", "fp32", "TFLOPS"),
-        ("cpu_score", "CPU, sysbench", "events/s"),
-        ("disk_read_mb_s", "Disk read", "MB/s"),
-        ("disk_write_mb_s", "Disk write", "MB/s"),
-        ("network_bandwidth_gbps", "Network", "Gbit/s"),
+        ("cpu_score", _("CPU, sysbench"), "events/s"),
+        ("disk_read_mb_s", _("Disk read"), "MB/s"),
+        ("disk_write_mb_s", _("Disk write"), "MB/s"),
+        ("network_bandwidth_gbps", _("Network"), "Gbit/s"),
     ]
     peers = (
         list(

@@ -8,6 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import AuthenticatedRequest
@@ -37,7 +38,7 @@ def machine_maintenance(request: AuthenticatedRequest, pk: UUID) -> HttpResponse
         except BookingError as error:
             form.add_error(error.field, error.message)
         else:
-            messages.success(request, "Announced. Whoever is booked near it gets word.")
+            messages.success(request, _("Announced. Whoever is booked near it gets word."))
             return redirect("machine_maintenance", pk=pk)
     weeks = weeks_from(now, WEEKS)
     windows = machine.maintenance.announced()
@@ -67,5 +68,5 @@ def maintenance_cancel(request: AuthenticatedRequest, pk: UUID, window_pk: UUID)
         messages.error(request, error.message)
     else:
         taken_back = changed.canceled_at is not None
-        messages.success(request, "Taken back. The machine can be booked then." if taken_back else "It ends now.")
+        messages.success(request, _("Taken back. The machine can be booked then.") if taken_back else _("It ends now."))
     return redirect("machine_maintenance", pk=pk)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Page, Paginator
+from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -17,7 +17,7 @@ from accounts.models import Project, User
 from accounts.permissions import OrganizationAction
 from accounts.requests import AuthenticatedRequest
 from bookings.lifecycle import RUNNING, BookingStatus
-from bookings.models import Booking, BookingQuerySet
+from bookings.models import BookingQuerySet
 from bookings.spend import bookings_of
 
 A_PAGE = 25
@@ -83,13 +83,5 @@ def organization_bookings(request: AuthenticatedRequest, pk: UUID) -> HttpRespon
         "states": [(value, label) for value, (label, _) in STATES.items()],
         "choice": choice,
         "page": page,
-        "linked": _linked(request.user, page),
     }
     return render(request, "organizations/bookings.html", context)
-
-
-def _linked(user: User, page: Page[Booking]) -> set[UUID]:
-    """Which of them the person can open."""
-    return set(
-        Booking.objects.seen_by(user).filter(pk__in=[booking.pk for booking in page]).values_list("pk", flat=True)
-    )

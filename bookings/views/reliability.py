@@ -9,10 +9,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from bookings.loading import public_listing
-from common.formats import day, duration, percent
+from common.formats import day, duration, lowered, percent
 from machines.services.reliability import Reliability, Stretch, reliability_of
 
 DAY = timedelta(days=1)
@@ -46,7 +47,7 @@ def listing_reliability(request: HttpRequest, pk: UUID) -> HttpResponse:
         "days": list(_days(reliability)),
         "outages": reliability.outages[::-1],
         "least": settings.MARKETPLACE_LEAST_RELIABILITY,
-        "enough": f"{percent(settings.MARKETPLACE_LEAST_RELIABILITY)} or better",
+        "enough": _("%(least)s or better") % {"least": percent(settings.MARKETPLACE_LEAST_RELIABILITY)},
         "bad": BAD,
         "is_mine": request.user.is_authenticated and machine.provider_id == request.user.pk,
     }
@@ -55,15 +56,19 @@ def listing_reliability(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 def _lines(sum_: Reliability) -> list[tuple[str, str, int]]:
     """The terms as they are added up: sign, words, minutes."""
-    counted = [("", "minutes on offer", sum_.listed_minutes)]
+    counted = [("", _("minutes on offer"), sum_.listed_minutes)]
     if sum_.upkeep:
-        counted.append(("−", "minutes of announced maintenance", sum_.upkeep_minutes))
-    down = [("−", "minutes down", sum_.down_minutes)]
+        counted.append(("−", _("minutes of announced maintenance"), sum_.upkeep_minutes))
+    down = [("−", _("minutes down"), sum_.down_minutes)]
     down += [
-        ("−", f"minutes: {debit.reason[0].lower()}{debit.reason[1:]}, {day(debit.at)}", debit.minutes)
+        (
+            "−",
+            _("minutes: %(reason)s, %(day)s") % {"reason": lowered(debit.reason), "day": day(debit.at)},
+            debit.minutes,
+        )
         for debit in sum_.debits
     ]
-    return [*counted, *down, ("+", "minutes given to everybody", sum_.given_minutes)]
+    return [*counted, *down, ("+", _("minutes given to everybody"), sum_.given_minutes)]
 
 
 def _days(sum_: Reliability) -> Iterator[Day]:
@@ -77,7 +82,13 @@ def _days(sum_: Reliability) -> Iterator[Day]:
         down = _within(sum_.outages, start, end)
         share = min(1.0, down / offered) if offered else 0.0
         tone = "soft" if not offered else "good" if not down else "warn" if share <= BAD else "bad"
-        said = "not on offer" if not offered else f"down for {duration(down)}" if down else "no outage"
+        said = (
+            _("not on offer")
+            if not offered
+            else _("down for %(down)s") % {"down": duration(down)}
+            if down
+            else _("no outage")
+        )
         height = 100 * max(share, 0.08) if down else 0.0
         yield Day(
             start,

@@ -21,6 +21,7 @@ from bookings.models import BookingQuerySet
 from bookings.spend import bookings_of, columns, rows_of, spend, within
 from bookings.stretches import PERIODS, Stretch, asked_for
 from common.formats import number
+from common.languages import in_english
 from common.spreadsheets import csv_lines, xlsx
 
 #: So many rows has a workbook at most: it is made while somebody waits.
@@ -71,7 +72,8 @@ def organization_spend_xlsx(request: AuthenticatedRequest, pk: UUID) -> HttpResp
         most = _("A workbook has %(most)s at most. Choose a shorter time, or take the CSV file.")
         messages.error(request, f"{said} {most % {'most': number(MOST_ROWS)}}")
         return redirect("organization_spend", pk=pk)
-    file = xlsx(_("Bookings"), columns(), rows_of(bookings))
+    with in_english():  # as the CSV file, which is read when nobody's language is known any more
+        file = xlsx("Bookings", columns(), rows_of(bookings))
     return FileResponse(file, as_attachment=True, filename=f"{_name(stretch)}.xlsx", content_type=XLSX)
 
 

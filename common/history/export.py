@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from django.http import StreamingHttpResponse
 
@@ -23,7 +23,14 @@ class _Echo:
 
 def as_file(changes: Iterable[Change], *, name: str, kind: str) -> StreamingHttpResponse:
     """A download of all of them. ``kind``: one of :data:`KINDS`."""
-    lines = _csv(changes) if kind == "csv" else _json(changes)
+    return rows_as_file(COLUMNS, rows(changes), name=name, kind=kind)
+
+
+def rows_as_file(
+    columns: Sequence[str], rows: Iterable[Mapping[str, str]], *, name: str, kind: str
+) -> StreamingHttpResponse:
+    """A download of these, each with a text for every column. ``kind``: one of :data:`KINDS`."""
+    lines = _csv(columns, rows) if kind == "csv" else _json(columns, rows)
     response = StreamingHttpResponse(lines, content_type=KINDS[kind])
     response["Content-Disposition"] = f'attachment; filename="{name}.{kind}"'
     response["Cache-Control"] = "private, no-store"
@@ -51,17 +58,17 @@ def rows(changes: Iterable[Change]) -> Iterator[dict[str, str]]:
             yield about | {"field": "", "from": "", "to": ""}
 
 
-def _csv(changes: Iterable[Change]) -> Iterator[str]:
+def _csv(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
     writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
-    for row in rows(changes):
-        yield writer.writerow([_harmless(row[column]) for column in COLUMNS])
+    yield writer.writerow(columns)
+    for row in rows:
+        yield writer.writerow([_harmless(row[column]) for column in columns])
 
 
-def _json(changes: Iterable[Change]) -> Iterator[str]:
+def _json(columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> Iterator[str]:
     before = "[\n"
-    for row in rows(changes):
-        yield before + json.dumps({column: row[column] for column in COLUMNS}, ensure_ascii=False)
+    for row in rows:
+        yield before + json.dumps({column: row[column] for column in columns}, ensure_ascii=False)
         before = ",\n"
     yield "[]\n" if before == "[\n" else "\n]\n"
 

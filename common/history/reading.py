@@ -15,12 +15,12 @@ from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import ForeignKey, Model, OuterRef, Q, QuerySet, Subquery, Value
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from common import formats
 from common.history.tracking import CHANGED, DELETED, FOUND, MADE, Kind, kind_of, kinds
+from common.history.words import named
 from common.ids import short
 
 VERBS: dict[str, str | Promise] = {
@@ -278,7 +278,7 @@ def _steps(scope: Scope, change: Any, before: Any, names: _Names) -> Iterator[St
             continue
         yield Step(
             name=name,
-            label=str(capfirst(one.verbose_name)),
+            label=named(one.verbose_name),
             before=_words(one, was, old, names),
             after=_words(one, became, new, names),
             raw_before=_raw(was),

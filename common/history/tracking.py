@@ -8,6 +8,8 @@ import pghistory
 from django.db import models
 from django.db.models import Model
 
+from common.history.words import named
+
 #: How the triggers call what happened; the last is what was there when the record began.
 MADE, CHANGED, DELETED, FOUND = "insert", "update", "delete", "found"
 
@@ -37,7 +39,7 @@ class Kind:
 
     @property
     def words(self) -> str:
-        return str(self.model._meta.verbose_name)
+        return named(self.model._meta.verbose_name or "")
 
 
 _kinds: dict[str, Kind] = {}

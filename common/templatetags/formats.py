@@ -18,6 +18,7 @@ register.filter("hours", formats.hours)
 register.filter("duration", formats.duration)  # {{ delta|duration }}, {{ delta|duration:1 }}
 register.filter("window", formats.window)  # {{ start|window:end }}
 register.filter("window_both", formats.window_both)
+register.filter("lowered", formats.lowered)
 
 
 # The moment "now" is a keyword of the functions and none of a template's business.
@@ -26,6 +27,11 @@ register.filter("window_both", formats.window_both)
 @register.filter
 def day(value):  # type: ignore[no-untyped-def]
     return formats.day(value)
+
+
+@register.filter
+def month(value):  # type: ignore[no-untyped-def]
+    return formats.month(value)
 
 
 @register.filter

@@ -20,6 +20,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from common import formats
 from common.drawing import draw, draw_words, trimmed
@@ -230,7 +231,7 @@ def receipt(
     total: Decimal,
     currency: str,
     title: str = "",
-    total_label: str = "Total",
+    total_label: str = "",
     extra: Iterable[Sequence[Any]] = (),
 ) -> SafeString:
     """The lines of a quote and their total.
@@ -244,7 +245,7 @@ def receipt(
         extra=[(label, formats.money(rounded(Decimal(amount), currency), currency)) for label, amount in extra],
         total=formats.money(total, currency),
         title=title,
-        total_label=total_label,
+        total_label=total_label or _("Total"),
     )
 
 
@@ -252,11 +253,8 @@ def _line(line: Any, currency: str) -> dict[str, str]:
     def read(key: str) -> Any:
         return line[key] if isinstance(line, Mapping) else getattr(line, key)
 
-    quantity = int(read("quantity"))
-    unit = str(read("unit")) if abs(quantity) == 1 else f"{read('unit')}s"
-    less = "less " if quantity < 0 else ""
     return {
-        "words": f"{less}{formats.number(abs(quantity))} {unit} × {formats.money(read('rate'), currency)}",
+        "words": formats.counted(str(read("unit")), int(read("quantity")), formats.money(read("rate"), currency)),
         "amount": formats.money(read("amount"), currency),
     }
 
@@ -305,10 +303,10 @@ def empty(content: str, title: str, icon: str = "inbox") -> SafeString:
 
 
 @register.simple_block_tag
-def terminal(content: str, label: str = "Command", comment: str = "") -> SafeString:
+def terminal(content: str, label: str = "", comment: str = "") -> SafeString:
     """A command, ready to copy; ``comment`` is shown beneath it and not copied."""
     command = unescape(strip_tags(content)).strip()
-    return draw("terminal", content=trimmed(content), command=command, label=label, comment=comment)
+    return draw("terminal", content=trimmed(content), command=command, label=label or _("Command"), comment=comment)
 
 
 @register.simple_block_tag(takes_context=True)
@@ -320,7 +318,7 @@ def confirm(
     action: str,
     title: str = "",
     yes: str = "",
-    no: str = "Go back",
+    no: str = "",
     kind: str = "",
     next: str = "",
 ) -> SafeString:
@@ -333,7 +331,7 @@ def confirm(
         action=action,
         title=title or label,
         yes=yes or label,
-        no=no,
+        no=no or _("Go back"),
         kind=kind,
         next=next,
         csrf_token=context.get("csrf_token", ""),

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from common.ids import uuid7
 from machines.models.machine import AgentStatus, Machine, Node
@@ -172,19 +173,19 @@ class Refusal(models.Model):
 
 
 class WorkKind(models.TextChoices):
-    PROVISION = "provision", "Let the buyer in"
-    REVOKE = "revoke", "Lock the buyer out"
-    WIPE = "wipe", "Erase"
-    BENCHMARK = "benchmark", "Measure"
-    INVENTORY = "inventory", "Look at the hardware"
+    PROVISION = "provision", _("Let the buyer in")
+    REVOKE = "revoke", _("Lock the buyer out")
+    WIPE = "wipe", _("Erase")
+    BENCHMARK = "benchmark", _("Measure")
+    INVENTORY = "inventory", _("Look at the hardware")
 
 
 class WorkState(models.TextChoices):
-    WAITING = "waiting", "Waiting for the agent"
-    LEASED = "leased", "The agent is at it"
-    DONE = "done", "Done"
-    FAILED = "failed", "Failed"
-    CANCELED = "canceled", "No longer wanted"
+    WAITING = "waiting", _("Waiting for the agent")
+    LEASED = "leased", _("The agent is at it")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Failed")
+    CANCELED = "canceled", _("No longer wanted")
 
     @property
     def tone(self) -> str:

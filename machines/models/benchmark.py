@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from common.ids import uuid7
 from machines.models.machine import Machine
@@ -26,9 +27,9 @@ FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class BenchmarkStatus(models.TextChoices):
-    PENDING = "pending", "Not yet verified"
-    APPROVED = "approved", "Verified"
-    REJECTED = "rejected", "Rejected"
+    PENDING = "pending", _("Not yet verified")
+    APPROVED = "approved", _("Verified")
+    REJECTED = "rejected", _("Rejected")
 
     @property
     def tone(self) -> str:
@@ -65,12 +66,12 @@ class Benchmark(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="benchmark_id")
     machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="benchmarks", db_column="hardware_id")
-    gpu_throughput_fp16 = models.FloatField("fp16, TFLOPS, all GPUs", null=True, blank=True)
-    gpu_throughput_fp32 = models.FloatField("fp32, TFLOPS, all GPUs", null=True, blank=True)
-    cpu_score = models.FloatField("CPU, sysbench events/s, all cores", null=True, blank=True)
-    disk_read_mb_s = models.FloatField("disk read, MB/s", null=True, blank=True)
-    disk_write_mb_s = models.FloatField("disk write, MB/s", null=True, blank=True)
-    network_bandwidth_gbps = models.FloatField("network, Gbit/s", null=True, blank=True)
+    gpu_throughput_fp16 = models.FloatField(_("fp16, TFLOPS, all GPUs"), null=True, blank=True)
+    gpu_throughput_fp32 = models.FloatField(_("fp32, TFLOPS, all GPUs"), null=True, blank=True)
+    cpu_score = models.FloatField(_("CPU, sysbench events/s, all cores"), null=True, blank=True)
+    disk_read_mb_s = models.FloatField(_("disk read, MB/s"), null=True, blank=True)
+    disk_write_mb_s = models.FloatField(_("disk write, MB/s"), null=True, blank=True)
+    network_bandwidth_gbps = models.FloatField(_("network, Gbit/s"), null=True, blank=True)
     collected_at = models.DateTimeField(default=timezone.now)
     status = models.CharField(
         max_length=10,

@@ -9,6 +9,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from common.ids import uuid7
 from common.ranges import TsTzRange
@@ -154,8 +155,8 @@ class ReliabilityDebit(models.Model):
     """Down time that a machine is charged for something other than silence: a provider's cancellation, a lost dispute."""
 
     class Reason(models.TextChoices):
-        CANCELLATION = "cancellation", "The provider canceled a booking"
-        DISPUTE = "dispute", "A dispute was lost"
+        CANCELLATION = "cancellation", _("The provider canceled a booking")
+        DISPUTE = "dispute", _("A dispute was lost")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="debits", db_column="hardware_id")
@@ -183,12 +184,12 @@ class MaintenanceWindow(models.Model):
     """Announced time in which a machine is worked on: shown in the calendar, not booked, not counted as down."""
 
     class Kind(models.TextChoices):
-        POWER = "power", "Power"
-        INTERNET = "internet", "Internet"
-        DISK = "disk", "Disk"
+        POWER = "power", _("Power")
+        INTERNET = "internet", _("Internet")
+        DISK = "disk", _("Disk")
         GPU = "gpu", "GPU"
-        SOFTWARE = "software", "Software"
-        OTHER = "other", "Other"
+        SOFTWARE = "software", _("Software")
+        OTHER = "other", _("Other")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="maintenance", db_column="hardware_id")

@@ -1,5 +1,6 @@
 """Listings: a machine on offer, with rates, limits and terms."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -7,6 +8,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Floor
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from common.ids import uuid7
@@ -19,6 +22,9 @@ RATES = ("price_hour", "price_day", "price_week")
 MOST_RATES = {"price_hour": Decimal(100_000), "price_day": Decimal(1_000_000), "price_week": Decimal(5_000_000)}
 #: Why the listings of somebody whose verification has ended take no new bookings.
 UNVERIFIED = "Its provider's verification has ended."
+#: Why the listings of a machine do that is not reliable enough: the least share, and of how many days.
+UNRELIABLE = "Reliability below %(share)s over the last %(days)s days."
+UNRELIABLE_SHAPE = re.compile(r"Reliability below (?P<share>.+) over the last (?P<days>\d+) days\.")
 #: A yen is worth less than the others.
 YEN = 10
 
@@ -43,9 +49,9 @@ def _is_whole(rate: str) -> Q:
 
 
 class ListingStatus(models.TextChoices):
-    ACTIVE = "active", "Active"
-    PAUSED = "paused", "Paused"
-    ARCHIVED = "archived", "Archived"
+    ACTIVE = "active", _("Active")
+    PAUSED = "paused", _("Paused")
+    ARCHIVED = "archived", _("Archived")
 
     @property
     def tone(self) -> str:
@@ -55,9 +61,9 @@ class ListingStatus(models.TextChoices):
 class CancellationTerms(models.TextChoices):
     """What a buyer gets back. The shares and times are ``settings.MARKETPLACE_CANCELLATION``."""
 
-    FLEXIBLE = "flexible", "Flexible"
-    MODERATE = "moderate", "Moderate"
-    STRICT = "strict", "Strict"
+    FLEXIBLE = "flexible", _("Flexible")
+    MODERATE = "moderate", _("Moderate")
+    STRICT = "strict", _("Strict")
 
 
 class ListingQuerySet(models.QuerySet["Listing"]):
@@ -95,43 +101,45 @@ class Listing(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="listing_id")
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="listings", db_column="hardware_id")
-    price_hour = models.DecimalField("an hour", max_digits=12, decimal_places=2, validators=_limits("price_hour"))
+    price_hour = models.DecimalField(_("an hour"), max_digits=12, decimal_places=2, validators=_limits("price_hour"))
     price_day = models.DecimalField(
-        "a day",
+        _("a day"),
         max_digits=12,
         decimal_places=2,
         null=True,
         blank=True,
         validators=_limits("price_day"),
-        help_text="Empty: days are counted in hours.",
+        help_text=_("Empty: days are counted in hours."),
     )
     price_week = models.DecimalField(
-        "a week",
+        _("a week"),
         max_digits=12,
         decimal_places=2,
         null=True,
         blank=True,
         validators=_limits("price_week"),
-        help_text="Empty: weeks are counted in days and hours.",
+        help_text=_("Empty: weeks are counted in days and hours."),
     )
     currency = models.CharField(max_length=3, choices=Currency.choices, default=Currency.EUR)
-    min_hours = models.PositiveIntegerField("shortest booking, hours", default=1, validators=[MinValueValidator(1)])
+    min_hours = models.PositiveIntegerField(_("shortest booking, hours"), default=1, validators=[MinValueValidator(1)])
     max_hours = models.PositiveIntegerField(
-        "longest booking, hours", default=24 * 28, validators=[MinValueValidator(1), MaxValueValidator(24 * 90)]
+        _("longest booking, hours"), default=24 * 28, validators=[MinValueValidator(1), MaxValueValidator(24 * 90)]
     )
     max_ahead_days = models.PositiveIntegerField(
-        "how far ahead, days", default=90, validators=[MinValueValidator(1), MaxValueValidator(365)]
+        _("how far ahead, days"), default=90, validators=[MinValueValidator(1), MaxValueValidator(365)]
     )
     approval_hours = models.PositiveSmallIntegerField(
-        "held for an approval, hours",
+        _("held for an approval, hours"),
         default=24,
         validators=[MaxValueValidator(72)],
-        help_text="So long a window is kept for an organization whose administrator has to agree first. 0: it is not.",
+        help_text=_(
+            "So long a window is kept for an organization whose administrator has to agree first. 0: it is not."
+        ),
     )
     cancellation_terms = models.CharField(
         max_length=10, choices=CancellationTerms.choices, default=CancellationTerms.MODERATE
     )
-    description = models.TextField(max_length=4000, blank=True, help_text="What a buyer should know. Plain text.")
+    description = models.TextField(max_length=4000, blank=True, help_text=_("What a buyer should know. Plain text."))
     status = models.CharField(max_length=10, choices=ListingStatus.choices, default=ListingStatus.PAUSED)
     suspended_at = models.DateTimeField(
         null=True, blank=True, editable=False, help_text="Since when the marketplace lets nobody new book it."
@@ -206,6 +214,15 @@ class Listing(models.Model):
     def awaits_verification(self) -> bool:
         """Suspended until its provider is verified again; otherwise it is reliability."""
         return self.suspended_because == UNVERIFIED
+
+    @property
+    def why_suspended(self) -> str:
+        """``suspended_because``, which is kept in English, in the reader's language."""
+        if self.awaits_verification:
+            return gettext("Its provider's verification has ended.")
+        if found := UNRELIABLE_SHAPE.fullmatch(self.suspended_because):
+            return gettext("Reliability below %(share)s over the last %(days)s days.") % found.groupdict()
+        return self.suspended_because
 
     @property
     def is_bookable(self) -> bool:

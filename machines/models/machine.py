@@ -6,6 +6,7 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import Count, F, Max, Min, Q
+from django.utils.translation import gettext_lazy as _
 from django_countries.fields import CountryField
 
 from accounts.models import User
@@ -18,16 +19,16 @@ def default_turnaround() -> timedelta:
 
 
 class MachineKind(models.TextChoices):
-    SINGLE = "single", "Single server"
-    CLUSTER = "cluster", "Cluster of nodes"
+    SINGLE = "single", _("Single server")
+    CLUSTER = "cluster", _("Cluster of nodes")
 
 
 class AccessKind(models.TextChoices):
     """Who lets the buyer in and erases the machine afterwards: :mod:`bookings.access` has one class for each."""
 
-    MANUAL = "manual", "By the provider, by hand"
-    AGENT = "agent", "By the agent: an account on the machine"
-    CONTAINER = "container", "By the agent: a container with the GPUs"
+    MANUAL = "manual", _("By the provider, by hand")
+    AGENT = "agent", _("By the agent: an account on the machine")
+    CONTAINER = "container", _("By the agent: a container with the GPUs")
 
     @property
     def is_automatic(self) -> bool:
@@ -35,8 +36,8 @@ class AccessKind(models.TextChoices):
 
 
 class AgentStatus(models.TextChoices):
-    ONLINE = "online", "Online"
-    OFFLINE = "offline", "Offline"
+    ONLINE = "online", _("Online")
+    OFFLINE = "offline", _("Offline")
 
 
 class MachineQuerySet(models.QuerySet["Machine"]):
@@ -90,9 +91,9 @@ class Machine(models.Model):
         related_name="machines",
         help_text="Whose it is, where not the provider's own: the provider is its owner then.",
     )
-    name = models.CharField(max_length=80, help_text="Your own name for it. Buyers see it too.")
+    name = models.CharField(max_length=80, help_text=_("Your own name for it. Buyers see it too."))
     kind = models.CharField(max_length=10, choices=MachineKind.choices, default=MachineKind.SINGLE)
-    gpu_model = models.CharField("GPU model", max_length=80, blank=True, help_text="Empty for a CPU server.")
+    gpu_model = models.CharField(_("GPU model"), max_length=80, blank=True, help_text=_("Empty for a CPU server."))
     gpu = models.ForeignKey(
         GPUModel,
         on_delete=models.PROTECT,
@@ -100,33 +101,33 @@ class Machine(models.Model):
         blank=True,
         related_name="machines",
         db_column="gpu_model_id",
-        verbose_name="GPU model's data sheet",
+        verbose_name=_("GPU model's data sheet"),
     )
-    gpu_count = models.PositiveIntegerField("GPUs", default=0)
-    gpu_memory_gb = models.PositiveIntegerField("memory of each GPU, GB", default=0)
-    cpu_model = models.CharField("CPU model", max_length=120)
-    cpu_cores = models.PositiveIntegerField("CPU cores", validators=[MinValueValidator(1)])
-    ram_gb = models.PositiveIntegerField("RAM, GB", validators=[MinValueValidator(1)])
+    gpu_count = models.PositiveIntegerField(_("GPUs"), default=0)
+    gpu_memory_gb = models.PositiveIntegerField(_("memory of each GPU, GB"), default=0)
+    cpu_model = models.CharField(_("CPU model"), max_length=120)
+    cpu_cores = models.PositiveIntegerField(_("CPU cores"), validators=[MinValueValidator(1)])
+    ram_gb = models.PositiveIntegerField(_("RAM, GB"), validators=[MinValueValidator(1)])
     disk_type = models.CharField(max_length=20, default="NVMe")
-    disk_size_gb = models.PositiveIntegerField("disk, GB", validators=[MinValueValidator(1)])
-    network_bandwidth = models.CharField(max_length=40, help_text="As in “10 Gbps”.")
-    network_mbps = models.PositiveIntegerField("download, Mbit/s", null=True, blank=True)
-    os = models.CharField("operating system", max_length=80)
+    disk_size_gb = models.PositiveIntegerField(_("disk, GB"), validators=[MinValueValidator(1)])
+    network_bandwidth = models.CharField(max_length=40, help_text=_("As in “10 Gbps”."))
+    network_mbps = models.PositiveIntegerField(_("download, Mbit/s"), null=True, blank=True)
+    os = models.CharField(_("operating system"), max_length=80)
     country = CountryField(blank=True)
     region = models.CharField(max_length=80, blank=True)
     access_kind = models.CharField(max_length=20, choices=AccessKind.choices, default=AccessKind.MANUAL)
     ssh_host = models.CharField(
-        "address buyers log in to",
+        _("address buyers log in to"),
         max_length=253,
         blank=True,
-        validators=[RegexValidator(r"^[A-Za-z0-9.:\-]+$", "A host name or an IP address, nothing else.")],
-        help_text="Empty: the address that the agent calls from.",
+        validators=[RegexValidator(r"^[A-Za-z0-9.:\-]+\Z", _("A host name or an IP address, nothing else."))],
+        help_text=_("Empty: the address that the agent calls from."),
     )
     ssh_port = models.PositiveIntegerField(
-        "SSH port", default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+        _("SSH port"), default=22, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
     container_image = models.CharField(
-        max_length=200, blank=True, help_text="For access by container, as in docker.io/library/ubuntu:24.04."
+        max_length=200, blank=True, help_text=_("For access by container, as in docker.io/library/ubuntu:24.04.")
     )
     provider_agent_status = models.CharField(
         max_length=10, choices=AgentStatus.choices, default=AgentStatus.OFFLINE, editable=False
@@ -216,10 +217,10 @@ class Node(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     machine = models.ForeignKey(Machine, on_delete=models.CASCADE, related_name="nodes", db_column="hardware_id")
     name = models.CharField(max_length=80)
-    gpu_count = models.PositiveIntegerField("GPUs", default=0)
-    cpu_cores = models.PositiveIntegerField("CPU cores", validators=[MinValueValidator(1)])
-    ram_gb = models.PositiveIntegerField("RAM, GB", validators=[MinValueValidator(1)])
-    disk_size_gb = models.PositiveIntegerField("disk, GB", validators=[MinValueValidator(1)])
+    gpu_count = models.PositiveIntegerField(_("GPUs"), default=0)
+    cpu_cores = models.PositiveIntegerField(_("CPU cores"), validators=[MinValueValidator(1)])
+    ram_gb = models.PositiveIntegerField(_("RAM, GB"), validators=[MinValueValidator(1)])
+    disk_size_gb = models.PositiveIntegerField(_("disk, GB"), validators=[MinValueValidator(1)])
 
     class Meta:
         db_table = "nodes"

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from common.rates import spend
@@ -32,8 +33,10 @@ def revoke_agent(*, agent: Agent, by: User, now: datetime, reason: str) -> Agent
         return row
     if is_busy(machine) and not by.is_platform_administrator:
         raise MachineError(
-            "A booking runs on this machine, or the erasure after one is not shown yet. "
-            "Only the agent can show it, so it stays until then."
+            _(
+                "A booking runs on this machine, or the erasure after one is not shown yet. "
+                "Only the agent can show it, so it stays until then."
+            )
         )
     row.machine = machine
     gone_for_good(agent=row, because=reason.strip()[:MOST_REASON], by=by, now=now)
@@ -52,7 +55,7 @@ def ask_for_inventory(*, machine: Machine, by: User, now: datetime) -> list[Work
     machine = Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
     agents = list(Agent.objects.enrolled().filter(machine=machine))
     if not agents:
-        raise MachineError("This machine has no agent yet.")
+        raise MachineError(_("This machine has no agent yet."))
     asked = Work.objects.open().filter(agent__in=agents, kind=WorkKind.INVENTORY).values_list("agent_id", flat=True)
     return [
         ask_for(

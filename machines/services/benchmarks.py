@@ -4,11 +4,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import User
+from accounts.outbox import written_for
 from accounts.services.roles import require_administrator
 from accounts.services.telling import tell
+from common.formats import number
 from machines.models import Benchmark, BenchmarkStatus, Listing, ListingStatus, Machine
 from machines.models.benchmark import LEAST, MOST
 from machines.services.claims import claim_differences, in_words
@@ -20,7 +23,13 @@ TOLERANCE = 1.05
 #: What was measured longer ago says little about the machine of today.
 OLDEST = timedelta(days=2 * 365)
 
-OUT_OF_BOUNDS = f"A measured value lies between {LEAST:g} and {MOST:,.0f}. Leave empty what was not measured."
+
+def out_of_bounds() -> str:
+    """What is said of a value that is no measurement of anything."""
+    return _("A measured value lies between %(least)s and %(most)s. Leave empty what was not measured.") % {
+        "least": number(LEAST),
+        "most": number(MOST),
+    }
 
 
 def physical_limits(machine: Machine) -> dict[str, float]:
@@ -40,7 +49,9 @@ def check_plausible(machine: Machine, values: dict[str, Any]) -> None:
         value = values.get(field)
         if value is not None and value > limit * TOLERANCE:
             raise MachineError(
-                f"{value:g} TFLOPS is more than {machine.title} can reach ({limit:g} by the data sheet).", field=field
+                _("%(value)s TFLOPS is more than %(machine)s can reach (%(limit)s by the data sheet).")
+                % {"value": f"{value:g}", "machine": machine.title, "limit": f"{limit:g}"},
+                field=field,
             )
 
 
@@ -50,9 +61,11 @@ def check_moment(collected_at: datetime, *, now: datetime) -> None:
         MachineError: it has not come yet, or is too long ago.
     """
     if collected_at > now:
-        raise MachineError("This time has not come yet.", field="collected_at")
+        raise MachineError(_("This time has not come yet."), field="collected_at")
     if collected_at < now - OLDEST:
-        raise MachineError("This is more than two years ago. Measure the machine as it is today.", field="collected_at")
+        raise MachineError(
+            _("This is more than two years ago. Measure the machine as it is today."), field="collected_at"
+        )
 
 
 def check_bounds(values: dict[str, float | None]) -> None:
@@ -62,7 +75,7 @@ def check_bounds(values: dict[str, float | None]) -> None:
     """
     for field, value in values.items():
         if value is not None and not LEAST <= value <= MOST:
-            raise MachineError(OUT_OF_BOUNDS, field=field)
+            raise MachineError(out_of_bounds(), field=field)
 
 
 def record_benchmark(
@@ -97,7 +110,9 @@ def approve_benchmark(*, benchmark: Benchmark, by: User, now: datetime, reason: 
     if differences := claim_differences(row.machine):
         raise MachineError(in_words(differences))
     _decide(row, BenchmarkStatus.APPROVED, by=by, now=now, reason=reason)
-    _tell(row, "Your benchmark is verified", ["Buyers now see these figures as verified."])
+    with written_for(row.machine.provider):
+        subject = _("Your benchmark is verified: %(machine)s") % {"machine": row.machine.name}
+        _tell(row, subject, [_("Buyers now see these figures as verified.")])
     return row
 
 
@@ -143,7 +158,9 @@ def _decide(row: Benchmark, status: BenchmarkStatus, *, by: User, now: datetime,
 
 def tell_rejected(row: Benchmark) -> None:
     """Say to the provider that a run is not believed, and why."""
-    _tell(row, "Your benchmark was rejected", [f"Reason: {row.reason}", "Measure the machine again."])
+    with written_for(row.machine.provider):
+        subject = _("Your benchmark was rejected: %(machine)s") % {"machine": row.machine.name}
+        _tell(row, subject, [_("Reason: %(reason)s") % {"reason": row.reason}, _("Measure the machine again.")])
 
 
 def _tell(row: Benchmark, subject: str, paragraphs: list[str]) -> None:
@@ -151,9 +168,9 @@ def _tell(row: Benchmark, subject: str, paragraphs: list[str]) -> None:
         user=row.machine.provider,
         event=EventKind.BENCHMARKED,
         key=f"benchmark-{row.status}:{row.pk}",
-        subject=f"{subject}: {row.machine.name}",
+        subject=subject,
         paragraphs=paragraphs,
-        action=("Open the machine", f"/machines/{row.machine_id}/"),
+        action=(_("Open the machine"), f"/machines/{row.machine_id}/"),
         organization=row.machine.organization,
         about={"machine": str(row.machine_id), "benchmark": str(row.pk)},
     )

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext
 
 from common import formats
 from machines import gpu_names
@@ -74,8 +75,8 @@ def claim_differences(machine: Machine) -> list[Change]:
 
 def in_words(differences: Sequence[Change]) -> str:
     """A sentence: what is claimed and what is there."""
-    told = "; ".join(f"{change['what']}: {change['before']} claimed, {change['after']} found" for change in differences)
-    return f"The agent found something else than what is claimed. {told}."
+    told = "; ".join(gettext("%(what)s: %(before)s claimed, %(after)s found") % change for change in differences)
+    return gettext("The agent found something else than what is claimed. %(differences)s.") % {"differences": told}
 
 
 def _gpu_differences(machine: Machine, read: Sums) -> list[Change]:
@@ -87,11 +88,13 @@ def _gpu_differences(machine: Machine, read: Sums) -> list[Change]:
     others = [gpu for gpu in read.gpus if not _is_claimed(machine, gpu, sheets)]
     if others:
         words = ", ".join(f"{count} × {name}" for name, count in Counter(gpu["model"] for gpu in others).items())
-        found.append(_change("GPU model", machine.gpu_model, words))
+        found.append(_change(gettext("GPU model"), machine.gpu_model, words))
     shown = machine.gpu_memory_gb / (gpu_names.dies(machine.gpu) if machine.gpu else 1)
     wrong = [memory for memory in read.gpu_memories if abs(memory - shown) > GPU_MEMORY_TOLERANCE * shown]
     if wrong:
-        found.append(_change("Memory of each GPU", formats.gb(machine.gpu_memory_gb), formats.gb(round(min(wrong)))))
+        found.append(
+            _change(gettext("Memory of each GPU"), formats.gb(machine.gpu_memory_gb), formats.gb(round(min(wrong))))
+        )
     return found
 
 
@@ -114,14 +117,14 @@ def _size_differences(claim: Any, read: Sums) -> list[Change]:
     found = []
     dies = gpu_names.dies(claim.gpu) if getattr(claim, "gpu", None) else 1
     if claim.gpu_count * dies != len(read.gpus):
-        found.append(_change("GPUs", formats.number(claim.gpu_count), formats.number(len(read.gpus))))
+        found.append(_change(gettext("GPUs"), formats.number(claim.gpu_count), formats.number(len(read.gpus))))
     if claim.cpu_cores not in (read.cores, read.threads):
-        found.append(_change("CPU cores", formats.number(claim.cpu_cores), formats.number(read.cores)))
+        found.append(_change(gettext("CPU cores"), formats.number(claim.cpu_cores), formats.number(read.cores)))
     if abs(claim.ram_gb - read.ram_gb) > RAM_TOLERANCE * claim.ram_gb + RAM_SLACK_GB:
         found.append(_change("RAM", formats.gb(claim.ram_gb), formats.gb(round(read.ram_gb))))
     # Where no disk can be seen, nothing can be said about them.
     if read.disk_gb and abs(claim.disk_size_gb - read.disk_gb) > DISK_TOLERANCE * claim.disk_size_gb:
-        found.append(_change("Disk", formats.tb(claim.disk_size_gb), formats.tb(read.disk_gb)))
+        found.append(_change(gettext("Disk"), formats.tb(claim.disk_size_gb), formats.tb(read.disk_gb)))
     return found
 
 
@@ -156,7 +159,7 @@ def fill(machine: Machine, passport: HardwarePassport, *, now: datetime) -> None
     values = _columns(machine, list(nodes.values())) | _system(machine)
     changed = [name for name, value in values.items() if getattr(machine, name) != value]
     if machine.verified_benchmark_id is not None and set(changed) & set(MEASURED):
-        raise MachineError(LOCKED)
+        raise MachineError(str(LOCKED))
     for name in changed:
         setattr(machine, name, values[name])
     machine.save(update_fields=[*changed, "updated_at"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.models import User
 from common import sshsig
@@ -45,7 +46,7 @@ def make_code(*, machine: Machine, node: Node | None, by: User, now: datetime) -
         MachineError: a cluster's code is for one of its nodes, a single server's for none.
     """
     if machine.is_cluster != (node is not None) or (node is not None and node.machine_id != machine.pk):
-        raise MachineError("Say which node of the cluster this is for.", field="node")
+        raise MachineError(gettext("Say which node of the cluster this is for."), field="node")
     EnrollmentCode.objects.filter(machine=machine, node=node, used_at=None, expires_at__gt=now).update(expires_at=now)
     letters = "".join(secrets.choice(LETTERS) for _ in range(GROUPS * GROUP))
     code = "-".join(letters[at : at + GROUP] for at in range(0, len(letters), GROUP))

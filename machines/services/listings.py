@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from machines.models import Listing, ListingStatus, Machine
 from machines.services.claims import claim_differences, in_words
@@ -16,15 +17,16 @@ def missing_for_activation(listing: Listing) -> list[str]:
     machine = listing.machine
     missing = []
     if not machine.provider.is_verified:
-        missing.append("You are not a verified provider yet. Ask for verification in your account.")
+        missing.append(_("You are not a verified provider yet. Ask for verification in your account."))
     if machine.verified_benchmark_id is None:
-        missing.append("The machine has no approved benchmark yet.")
+        missing.append(_("The machine has no approved benchmark yet."))
     if machine.awaits_inventory:
-        missing.append("The agent has not read all of its hardware yet.")
+        missing.append(_("The agent has not read all of its hardware yet."))
     elif differences := claim_differences(machine):
-        missing.append(f"{in_words(differences)} Put it right on the machine's page.")
+        put_right = _("Put it right on the machine's page.")
+        missing.append(f"{in_words(differences)} {put_right}")
     if not machine.is_reachable:
-        missing.append("The machine's agent is offline.")
+        missing.append(_("The machine's agent is offline."))
     return missing
 
 
@@ -40,7 +42,7 @@ def activate_listing(*, listing: Listing, now: datetime) -> Listing:
     if row.is_active:
         return row
     if row.is_archived:
-        raise MachineError("An archived listing stays archived. Make a new one.")
+        raise MachineError(_("An archived listing stays archived. Make a new one."))
     if missing := missing_for_activation(row):
         raise MachineError(" ".join(missing))
     _set(row, ListingStatus.ACTIVE, now)
@@ -58,7 +60,7 @@ def pause_listing(*, listing: Listing, now: datetime) -> Listing:
     """
     row = _lock(listing)
     if row.is_archived:
-        raise MachineError("An archived listing stays archived.")
+        raise MachineError(_("An archived listing stays archived."))
     return _set(row, ListingStatus.PAUSED, now)
 
 

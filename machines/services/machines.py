@@ -9,6 +9,8 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from machines.models import AccessKind, Agent, GPUModel, Machine, MachineKind, Node
@@ -22,12 +24,12 @@ LONGEST_TURNAROUND = timedelta(days=1)
 #: What a benchmark was measured on: it stays as it is while an approved one rests on it.
 MEASURED = ("gpu", "gpu_model", "gpu_count", "gpu_memory_gb")
 
-IN_USE = (
+IN_USE = _(
     "A booking runs on this machine, or its erasure is not shown yet: whoever let the buyer in ends it. "
     "How it is handed over can be changed after that."
 )
 
-LOCKED = (
+LOCKED = _(
     "The verified benchmark was measured on these GPUs, so they stay as they are. "
     "Other GPUs make another machine: add it as a new one."
 )
@@ -87,9 +89,9 @@ def update_machine(
     values = _complete(row.kind, facts, nodes, find_sheet=row.verified_benchmark_id is None)
     changed = [field for field, value in values.items() if getattr(row, field) != value]
     if row.verified_benchmark_id is not None and (locked := _measured(row, changed)):
-        raise MachineError(LOCKED, field=locked[0])
+        raise MachineError(str(LOCKED), field=locked[0])
     if "access_kind" in changed and is_busy(row):
-        raise MachineError(IN_USE, field="access_kind")
+        raise MachineError(str(IN_USE), field="access_kind")
     for field in changed:
         setattr(row, field, values[field])
     if changed:
@@ -121,7 +123,7 @@ def _complete(
         values |= sums(nodes)
     if not values.get("gpu_count"):
         if kind == MachineKind.SINGLE and (values.get("gpu") or values.get("gpu_model")):
-            raise MachineError("Say how many of these GPUs there are.", field="gpu_count")
+            raise MachineError(gettext("Say how many of these GPUs there are."), field="gpu_count")
         return values | {"gpu": None, "gpu_model": "", "gpu_count": 0, "gpu_memory_gb": 0}
     if find_sheet and not values.get("gpu"):
         values["gpu"] = _sheet_named(values.get("gpu_model", ""))
@@ -130,9 +132,9 @@ def _complete(
         values["gpu_model"] = sheet.name
         values["gpu_memory_gb"] = values.get("gpu_memory_gb") or sheet.memory_gb
     if not values.get("gpu_model"):
-        raise MachineError("Say which GPUs these are.", field="gpu")
+        raise MachineError(gettext("Say which GPUs these are."), field="gpu")
     if not values.get("gpu_memory_gb"):
-        raise MachineError("Say how much memory each GPU has.", field="gpu_memory_gb")
+        raise MachineError(gettext("Say how much memory each GPU has."), field="gpu_memory_gb")
     return values
 
 
@@ -146,7 +148,10 @@ def _check_turnaround(turnaround: timedelta | None) -> None:
         least, most = (
             length // timedelta(minutes=1) for length in (settings.MARKETPLACE_TURNAROUND, LONGEST_TURNAROUND)
         )
-        raise MachineError(f"The turnaround takes {least} to {most} minutes.", field="turnaround")
+        raise MachineError(
+            gettext("The turnaround takes %(least)d to %(most)d minutes.") % {"least": least, "most": most},
+            field="turnaround",
+        )
 
 
 def check_node_names(nodes: Sequence[NodeFacts]) -> None:
@@ -155,10 +160,16 @@ def check_node_names(nodes: Sequence[NodeFacts]) -> None:
         MachineError: there are none or too many, or two of them have one name.
     """
     if not 1 <= len(nodes) <= MOST_NODES:
-        raise MachineError(f"A cluster has 1 to {MOST_NODES} nodes; these are {len(nodes)}.", field="nodes")
+        raise MachineError(
+            gettext("A cluster has 1 to %(most)d nodes; these are %(count)d.")
+            % {"most": MOST_NODES, "count": len(nodes)},
+            field="nodes",
+        )
     if twice := _twice(node.name for node in nodes):
         raise MachineError(
-            f"Two nodes are called {', '.join(sorted(twice))}. Each needs a name of its own.", field="nodes"
+            gettext("Two nodes are called %(names)s. Each needs a name of its own.")
+            % {"names": ", ".join(sorted(twice))},
+            field="nodes",
         )
 
 
@@ -178,7 +189,10 @@ def _write_nodes(machine: Machine, nodes: Sequence[NodeFacts]) -> None:
     held = Agent.objects.enrolled().filter(machine=machine, node__name__in=gone)
     if names := ", ".join(held.order_by("node__name").values_list("node__name", flat=True)):
         # It would be left without a server of its own.
-        raise MachineError(f"{names} has an agent. Revoke it before you take the node away.", field="nodes")
+        raise MachineError(
+            gettext("%(names)s has an agent. Revoke it before you take the node away.") % {"names": names},
+            field="nodes",
+        )
     machine.nodes.exclude(name__in=[node.name for node in nodes]).delete()
     for facts in nodes:
         values = {field: value for field, value in vars(facts).items() if field != "name"}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.utils.translation import gettext
 
 from accounts.models import User
 from accounts.services.roles import require_administrator
@@ -54,9 +55,11 @@ def ask_for_benchmark(
     machine = Machine.objects.select_for_update(no_key=True).get(pk=machine.pk)
     agents = list(Agent.objects.enrolled().filter(machine=machine).select_related("node"))
     if not agents or (machine.is_cluster and len(agents) < machine.nodes.count()):
-        raise MachineError("Not every server of this machine has an agent yet.")
+        raise MachineError(gettext("Not every server of this machine has an agent yet."))
     if is_busy(machine) or _is_due(machine, now=now):
-        raise MachineError("A booking runs on this machine or is about to. It is measured when nobody is on it.")
+        raise MachineError(
+            gettext("A booking runs on this machine or is about to. It is measured when nobody is on it.")
+        )
     underway = list(Work.objects.open().filter(agent__in=agents, kind=WorkKind.BENCHMARK))
     if underway:
         return underway

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import Notification, User
@@ -166,18 +167,27 @@ def tell_of_silence(*, machine_id: UUID, now: datetime) -> bool:
     first = outages[0]
     nodes = ", ".join(outage.agent.node_name for outage in outages if outage.agent.node_name)
     with written_for(machine.provider):
-        since = f"Last heard of {when(first.began_at)}."
-    which = f"No sign of node {nodes}." if nodes else ""
-    _tell(
-        machine,
-        f"machine-silent:{first.pk}",
-        f"Offline: {machine.name}",
-        " ".join(filter(None, (f"The agent of {machine.name} does not answer any more.", which, since))),
-        "While it is offline nobody new is let in, and buyers who are in get their time back. Look whether the server is "
-        "up, has a network, and runs the agent: systemctl status rsm-agent.",
-        tone=Notification.Tone.BAD,
-        now=now,
-    )
+        _tell(
+            machine,
+            f"machine-silent:{first.pk}",
+            _("Offline: %(machine)s") % {"machine": machine.name},
+            " ".join(
+                filter(
+                    None,
+                    (
+                        _("The agent of %(machine)s does not answer any more.") % {"machine": machine.name},
+                        _("No sign of node %(nodes)s.") % {"nodes": nodes} if nodes else "",
+                        _("Last heard of %(when)s.") % {"when": when(first.began_at)},
+                    ),
+                )
+            ),
+            _(
+                "While it is offline nobody new is let in, and buyers who are in get their time back. Look whether the "
+                "server is up, has a network, and runs the agent: systemctl status rsm-agent."
+            ),
+            tone=Notification.Tone.BAD,
+            now=now,
+        )
     return True
 
 
@@ -190,14 +200,16 @@ def _tell_of_return(machine: Machine, *, now: datetime) -> None:
     )
     if told is None:
         return
-    _tell(
-        machine,
-        f"machine-heard:{told.pk}",
-        f"Online again: {machine.name}",
-        f"{machine.name} is online again. It was away for {duration(now - since)}.",
-        tone=Notification.Tone.GOOD,
-        now=now,
-    )
+    with written_for(machine.provider):
+        away = {"machine": machine.name, "length": duration(now - since)}
+        _tell(
+            machine,
+            f"machine-heard:{told.pk}",
+            _("Online again: %(machine)s") % away,
+            _("%(machine)s is online again. It was away for %(length)s.") % away,
+            tone=Notification.Tone.GOOD,
+            now=now,
+        )
 
 
 def _away_since(machine: Machine, *, now: datetime) -> datetime | None:
@@ -215,7 +227,7 @@ def _tell(machine: Machine, key: str, subject: str, *paragraphs: str, tone: str,
         key=key,
         subject=subject,
         paragraphs=paragraphs,
-        action=("See how it is doing", page),
+        action=(_("See how it is doing"), page),
         tone=tone,
         organization=machine.organization,
         about={"machine": str(machine.pk)},

@@ -7,16 +7,20 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
 from accounts.models import User
+from accounts.outbox import written_for
 from accounts.services.telling import tell
 from common.formats import percent
+from common.languages import in_english
 from machines.models import UNVERIFIED, AccessKind, Listing, ListingStatus, Machine
+from machines.models.listing import UNRELIABLE
 from machines.services.reliability import is_enough
 
 #: How ``suspended_because`` begins where it was reliability: nothing else is lifted with the figure.
-BECAUSE = "Reliability below"
+BECAUSE = UNRELIABLE.partition(" %")[0]
 
 
 def _is_measured(relation: str = "") -> Q:
@@ -42,16 +46,25 @@ def follow(*, machine_id: UUID, now: datetime) -> bool:
     if _has_to_go(machine):
         if not suspend(machine, now=now):
             return False
-        _tell(
-            machine,
-            f"Suspended: {machine.name}",
-            f"{machine.name} was reliable for {percent(machine.reliability)} of the last "
-            f"{settings.MARKETPLACE_RELIABILITY_DAYS} days. Below {percent(settings.MARKETPLACE_LEAST_RELIABILITY)} it takes "
-            "no new bookings.",
-            "Bookings already made go on. It comes back by itself as soon as the figure is high enough again.",
-            tone="warn",
-            now=now,
-        )
+        with written_for(machine.provider):
+            figures = {
+                "machine": machine.name,
+                "share": percent(machine.reliability),
+                "days": settings.MARKETPLACE_RELIABILITY_DAYS,
+                "least": percent(settings.MARKETPLACE_LEAST_RELIABILITY),
+            }
+            _tell(
+                machine,
+                _("Suspended: %(machine)s") % figures,
+                _(
+                    "%(machine)s was reliable for %(share)s of the last %(days)d days. "
+                    "Below %(least)s it takes no new bookings."
+                )
+                % figures,
+                _("Bookings already made go on. It comes back by itself as soon as the figure is high enough again."),
+                tone="warn",
+                now=now,
+            )
         return True
     suspended = machine.listings.filter(suspended_because__startswith=BECAUSE)
     if not machine.provider.is_verified:  # there is another reason by now
@@ -60,13 +73,14 @@ def follow(*, machine_id: UUID, now: datetime) -> bool:
     if not suspended.update(suspended_at=None, suspended_because="", updated_at=now):
         return False
     if was_on_offer:
-        _tell(
-            machine,
-            f"On offer again: {machine.name}",
-            f"{machine.name} is reliable enough again and takes new bookings.",
-            tone="good",
-            now=now,
-        )
+        with written_for(machine.provider):
+            _tell(
+                machine,
+                _("On offer again: %(machine)s") % {"machine": machine.name},
+                _("%(machine)s is reliable enough again and takes new bookings.") % {"machine": machine.name},
+                tone="good",
+                now=now,
+            )
     return True
 
 
@@ -77,8 +91,11 @@ def suspend(machine: Machine, *, now: datetime) -> int:
     """
     if not _has_to_go(machine):
         return 0
-    because = f"{BECAUSE} {percent(settings.MARKETPLACE_LEAST_RELIABILITY)} over the last "
-    because += f"{settings.MARKETPLACE_RELIABILITY_DAYS} days."
+    with in_english():
+        because = UNRELIABLE % {
+            "share": percent(settings.MARKETPLACE_LEAST_RELIABILITY),
+            "days": settings.MARKETPLACE_RELIABILITY_DAYS,
+        }
     return (
         Listing.objects.active()
         .filter(machine=machine)
@@ -114,7 +131,7 @@ def _tell(machine: Machine, subject: str, *paragraphs: str, tone: str, now: date
         key=key,
         subject=subject,
         paragraphs=paragraphs,
-        action=("Open the machine", page),
+        action=(_("Open the machine"), page),
         tone=tone,
         organization=machine.organization,
         about={"machine": str(machine.pk)},

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from django.views.decorators.vary import vary_on_headers
@@ -36,7 +37,7 @@ INSTALLED = "/usr/local/lib/rsm-agent/rsm-agent.pyz"
 def machine_add(request: AuthenticatedRequest) -> HttpResponse:
     """Add a machine that its agent will measure: a single server, or with ``?kind=cluster`` a cluster of nodes."""
     if not request.user.is_provider:
-        messages.info(request, "Say first that you want to offer servers.")
+        messages.info(request, _("Say first that you want to offer servers."))
         return redirect("machine_list")
     kind = MachineKind.CLUSTER if request.GET.get("kind") == MachineKind.CLUSTER else MachineKind.SINGLE
     instance = Machine(kind=kind, country=request.user.country, access_kind=AccessKind.AGENT)
@@ -61,7 +62,7 @@ def edit_unread(request: AuthenticatedRequest, machine: Machine) -> HttpResponse
         except MarketplaceError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:
-            messages.success(request, "The machine is saved.")
+            messages.success(request, _("The machine is saved."))
             return redirect("machine_agent", pk=machine.pk)
     context = {"form": form, "kind": machine.kind, "machine": machine}
     return render(request, "machines/machine_add.html", context, status=422 if form.errors else 200)
@@ -135,7 +136,7 @@ def machine_inventory(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     except MarketplaceError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The agent has been asked. What it finds is shown here.")
+        messages.success(request, _("The agent has been asked. What it finds is shown here."))
     return redirect("machine_agent", pk=pk)
 
 
@@ -151,5 +152,5 @@ def agent_revoke(request: AuthenticatedRequest, pk: UUID, agent_pk: UUID) -> Htt
     except MarketplaceError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The agent is revoked. Nothing that it says is believed any more.")
+        messages.success(request, _("The agent is revoked. Nothing that it says is believed any more."))
     return redirect("machine_agent", pk=pk)

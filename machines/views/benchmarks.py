@@ -7,6 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.requests import AuthenticatedRequest
@@ -24,7 +25,7 @@ def benchmark_create(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Enter a run. Nobody sees it as verified before an administrator has approved it."""
     machine = machine_of(request.user, pk)
     if machine.access_kind != AccessKind.MANUAL:
-        messages.error(request, "This machine has an agent, which measures it and signs what it finds.")
+        messages.error(request, _("This machine has an agent, which measures it and signs what it finds."))
         return redirect("machine_agent", pk=machine.pk)
     form = BenchmarkForm(request.POST or None, machine=machine)
     if request.method == "POST" and form.is_valid():
@@ -39,7 +40,7 @@ def benchmark_create(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except MarketplaceError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:
-            messages.success(request, "The run is kept. An administrator looks at it; you get a mail.")
+            messages.success(request, _("The run is kept. An administrator looks at it; you get a mail."))
             return redirect("machine_detail", pk=machine.pk)
     context = {"machine": machine, "form": form, "limits": physical_limits(machine)}
     return render(request, "machines/benchmark_form.html", context, status=422 if form.errors else 200)
@@ -55,5 +56,7 @@ def machine_measure(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     except MarketplaceError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The agent measures it now. That takes a few minutes; the agent’s page follows it.")
+        messages.success(
+            request, _("The agent measures it now. That takes a few minutes; the agent’s page follows it.")
+        )
     return redirect("machine_agent", pk=machine.pk)

@@ -7,6 +7,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
 from accounts.requests import AuthenticatedRequest
@@ -22,12 +24,13 @@ HEAT = ((90.0, "bad"), (80.0, "warn"))
 SHARES = (
     ("CPU", "cpu_percent"),
     ("GPU", "gpu_percent"),
-    ("GPU memory", "gpu_memory_percent"),
-    ("Memory", "memory_percent"),
-    ("Disk", "disk_percent"),
+    (_("GPU memory"), "gpu_memory_percent"),
+    (_("Memory"), "memory_percent"),
+    (_("Disk"), "disk_percent"),
 )
+FLOWS = ((_("Network in"), "network_rx_mbps"), (_("Network out"), "network_tx_mbps"))
 #: A busy machine is no trouble; a full one is.
-FILLS = ("Memory", "GPU memory", "Disk")
+FILLS = ("memory_percent", "gpu_memory_percent", "disk_percent")
 OUTAGES = 20
 #: Long, and on the agent's own page.
 NOT_SHOWN = ("inventory", "self_test", "public_key")
@@ -77,13 +80,13 @@ def _figures(machine: Machine, said: dict[str, Any]) -> list[dict[str, Any]]:
     found = []
     for label, measure in SHARES:
         value = said.get(measure)
-        if value is None or (label.startswith("GPU") and not machine.gpu_count):
+        if value is None or (measure.startswith("gpu_") and not machine.gpu_count):
             continue
-        tone = _tone(value / 100, LOADS) if label in FILLS else ""
+        tone = _tone(value / 100, LOADS) if measure in FILLS else ""
         found.append({"label": label, "words": formats.percent(value / 100), "share": value / 100, "tone": tone})
     if (heat := said.get("temperature_c")) is not None:
-        found.append({"label": "Temperature", "words": formats.number(heat, "°C"), "tone": _tone(heat, HEAT)})
-    for label, measure in (("Network in", "network_rx_mbps"), ("Network out", "network_tx_mbps")):
+        found.append({"label": gettext("Temperature"), "words": formats.number(heat, "°C"), "tone": _tone(heat, HEAT)})
+    for label, measure in FLOWS:
         if (value := said.get(measure)) is not None:
             found.append({"label": label, "words": formats.number(round(value, 1), "Mbit/s")})
     return found
@@ -96,9 +99,10 @@ def _tone(value: float, steps: tuple[tuple[float, str], ...]) -> str:
 def _step(one: health.Stretch) -> dict[str, Any]:
     """As the timeline takes it."""
     length = formats.duration(one.end - one.start)
+    detail = gettext("for %(length)s until now") if one.is_going_on else gettext("until %(when)s, %(length)s")
     return {
         "at": one.start,
         "title": f"{one.words[:1].upper()}{one.words[1:]}",
-        "detail": f"for {length} until now" if one.is_going_on else f"until {formats.when(one.end)}, {length}",
+        "detail": detail % {"length": length, "when": formats.when(one.end)},
         "state": "bad" if one.kind == "outage" else "done",
     }

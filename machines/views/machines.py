@@ -8,6 +8,8 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
@@ -28,7 +30,7 @@ ROWS = 4
 MOST_DIGITS = 9
 NODE_FIELDS = ("name", "gpu_count", "cpu_cores", "ram_gb", "disk_size_gb")
 RECENT = 10
-STEP_WORDS = {"done": "Done", "now": "Now", "next": "Then"}
+STEP_WORDS = {"done": _("Done"), "now": _("Now"), "next": _("Then")}
 
 
 @login_required
@@ -55,7 +57,7 @@ def foremost(machine: Machine) -> Listing | None:
 @require_POST
 def become_provider(request: AuthenticatedRequest) -> HttpResponse:
     take_on_provider(user=request.user)
-    messages.success(request, "You can offer servers now. Add the first one.")
+    messages.success(request, gettext("You can offer servers now. Add the first one."))
     return redirect("machine_list")
 
 
@@ -87,28 +89,38 @@ def _steps(user: User, machine: Machine | None) -> list[dict[str, str]]:
     """The way from nothing to a machine on offer, as a timeline with where it stands now."""
     listings = list(machine.listings.all()) if machine else []
     way = [
-        (user.is_verified, "You are verified", "Get verified", "An administrator checks who you are."),
-        (machine is not None, "The machine is added", "Add a machine", "Its hardware, its network, its place."),
+        (
+            user.is_verified,
+            gettext("You are verified"),
+            gettext("Get verified"),
+            gettext("An administrator checks who you are."),
+        ),
+        (
+            machine is not None,
+            gettext("The machine is added"),
+            gettext("Add a machine"),
+            gettext("Its hardware, its network, its place."),
+        ),
         (
             machine is not None and machine.verified_benchmark_id is not None,
-            "It is measured",
-            "Have it measured",
-            "You enter a run, an administrator approves it."
+            gettext("It is measured"),
+            gettext("Have it measured"),
+            gettext("You enter a run, an administrator approves it.")
             if machine is None or not AccessKind(machine.access_kind).is_automatic
-            else "The agent measures it, an administrator approves it.",
+            else gettext("The agent measures it, an administrator approves it."),
         ),
         (
             any(listing.is_active for listing in listings),
-            "It is on offer",
-            "Put it on offer",
-            "A listing gives it a price and goes active.",
+            gettext("It is on offer"),
+            gettext("Put it on offer"),
+            gettext("A listing gives it a price and goes active."),
         ),
     ]
     steps: list[dict[str, str]] = []
     for is_done, done, to_do, detail in way:
         state = "done" if is_done else "next" if any(step["state"] == "now" for step in steps) else "now"
         title = done if is_done else to_do
-        steps.append({"title": title, "detail": detail, "state": state, "at": STEP_WORDS[state]})
+        steps.append({"title": title, "detail": detail, "state": state, "at": str(STEP_WORDS[state])})
     return steps
 
 
@@ -117,7 +129,7 @@ def _steps(user: User, machine: Machine | None) -> list[dict[str, str]]:
 def machine_create(request: AuthenticatedRequest) -> HttpResponse:
     """Add a single server, or with ``?kind=cluster`` a cluster of nodes."""
     if not request.user.is_provider:
-        messages.info(request, "Say first that you want to offer servers.")
+        messages.info(request, gettext("Say first that you want to offer servers."))
         return redirect("machine_list")
     kind = MachineKind.CLUSTER if request.GET.get("kind") == MachineKind.CLUSTER else MachineKind.SINGLE
     instance = Machine(kind=kind, country=request.user.country)
@@ -130,7 +142,7 @@ def machine_create(request: AuthenticatedRequest) -> HttpResponse:
         except MarketplaceError as error:
             _say(error, form, nodes)
         else:
-            messages.success(request, f"“{machine.name}” is added. Next: have it measured.")
+            messages.success(request, gettext("“%(name)s” is added. Next: have it measured.") % {"name": machine.name})
             return redirect("machine_detail", pk=machine.pk)
     return _edit_page(request, instance, form, nodes)
 
@@ -149,7 +161,7 @@ def machine_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except MarketplaceError as error:
             _say(error, form, nodes)
         else:
-            messages.success(request, "The machine is saved.")
+            messages.success(request, gettext("The machine is saved."))
             return redirect("machine_detail", pk=machine.pk)
     return _edit_page(request, Machine.objects.get(pk=pk), form, nodes)
 

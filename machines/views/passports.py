@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts.requests import AuthenticatedRequest
@@ -44,5 +45,5 @@ def machine_adopt(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     except MarketplaceError as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The machine is described as the agent found it.")
+        messages.success(request, _("The machine is described as the agent found it."))
     return redirect("machine_detail", pk=pk)

@@ -1,4 +1,7 @@
-"""Brings the database and the static files up to date before anything is served: one process, one start of Django."""
+"""Brings the database, the static files and the translations up to date before anything is served.
+
+One process, one start of Django.
+"""
 
 import os
 import sys
@@ -10,10 +13,13 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 
+from marketplace.texts import compile_all
+
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
     django.setup()
+    compile_all()
     if "--static-only" not in sys.argv:
         call_command("migrate", interactive=False, verbosity=0)
     collect_static()

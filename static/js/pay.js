@@ -1,19 +1,20 @@
-/* The card form, and what the bank asks for afterwards. Card numbers go to the payment processor, never to us. */
+/* The card form, and what the bank asks for afterwards. Card numbers go to the payment processor, never to us. The words
+   stand in the page, which is translated: billing/_card_error.html. */
 
-const UNREACHABLE = "The payment service did not answer. Nothing was charged. Please try again.";
+const place = document.getElementById("card-error");
+const WORDS = place?.dataset ?? {};
 
 function words(error) {
-  if (error instanceof TypeError) return "The card is not complete. Enter its number, date and code.";
-  return typeof error?.message === "string" && error.message ? error.message : UNREACHABLE;
+  if (error instanceof TypeError) return WORDS.incomplete;
+  return typeof error?.message === "string" && error.message ? error.message : WORDS.unreachable;
 }
 
 function processor(form) {
-  if (typeof window.Stripe !== "function") throw new Error(UNREACHABLE);
-  return window.Stripe(form.dataset.publishableKey);
+  if (typeof window.Stripe !== "function") throw new Error(WORDS.unreachable);
+  return window.Stripe(form.dataset.publishableKey, { locale: document.documentElement.lang });
 }
 
-function show(id, message) {
-  const place = document.getElementById(id);
+function show(message) {
   if (place) place.textContent = message;
 }
 
@@ -39,11 +40,11 @@ function isEmpty(container) {
 /* The stand-in's plain inputs have a placeholder where a label should be. The processor's own field is a frame. */
 function label(container) {
   const names = {
-    number: ["Card number", "cc-number"],
-    exp_month: ["Month", "cc-exp-month"],
-    exp_year: ["Year, two digits", "cc-exp-year"],
-    cvc: ["Security code", "cc-csc"],
-    postal_code: ["Postal code", "postal-code"],
+    number: [WORDS.number, "cc-number"],
+    exp_month: [WORDS.month, "cc-exp-month"],
+    exp_year: [WORDS.year, "cc-exp-year"],
+    cvc: [WORDS.code, "cc-csc"],
+    postal_code: [WORDS.postalCode, "postal-code"],
   };
   for (const input of container.querySelectorAll("input[placeholder]")) {
     const [name, kind] = names[input.placeholder] ?? [];
@@ -54,7 +55,7 @@ function label(container) {
     input.replaceWith(words);
     words.append(name, input);
     const heading = container.querySelector(":scope > span");
-    if (heading) heading.textContent = "Payments are only rehearsed here: use a test card, never a real one.";
+    if (heading) heading.textContent = WORDS.rehearsal;
   }
 }
 
@@ -69,7 +70,7 @@ async function clientSecret(form) {
     location.assign(answer.location);
     return new Promise(() => {});
   }
-  if (!response.ok || !answer.client_secret) throw new Error(answer.error || UNREACHABLE);
+  if (!response.ok || !answer.client_secret) throw new Error(answer.error || WORDS.unreachable);
   return answer.client_secret;
 }
 
@@ -82,9 +83,9 @@ function prepareCard(form) {
     card = stripe.elements().create("card", { style: appearance() });
     card.mount("#card-element");
     label(document.getElementById("card-element"));
-    card.on("change", (event) => show("card-error", event?.error?.message ?? ""));
+    card.on("change", (event) => show(event?.error?.message ?? ""));
   } catch (error) {
-    show("card-error", words(error));
+    show(words(error));
     button.disabled = !form.elements.saved_card;
     return;
   }
@@ -94,11 +95,11 @@ function prepareCard(form) {
     event.preventDefault();
     if (button.disabled) return;
     if (isEmpty(document.getElementById("card-element"))) {
-      show("card-error", "The card is not complete. Enter its number, date and code.");
+      show(WORDS.incomplete);
       return;
     }
     busy(button, true);
-    show("card-error", "");
+    show("");
     try {
       const secret = await clientSecret(form);
       const result = await stripe.confirmCardSetup(secret, { payment_method: { card } });
@@ -106,7 +107,7 @@ function prepareCard(form) {
       form.elements.setup_intent.value = result.setupIntent.id;
       form.submit();
     } catch (error) {
-      show("card-error", words(error));
+      show(words(error));
       busy(button, false);
     }
   });
@@ -124,7 +125,7 @@ function prepareAuthentication(form) {
     try {
       await processor(form).confirmCardPayment(form.dataset.clientSecret);
     } catch (error) {
-      show("card-error", words(error));
+      show(words(error));
     }
     form.submit();
   }

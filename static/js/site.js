@@ -1,11 +1,14 @@
-/* What a page needs a browser for. Everything works without it; with it, it is quicker. */
+/* What a page needs a browser for. Everything works without it; with it, it is quicker. Words stand in the page, which is
+   translated. */
 
 /* The server writes times in the zone of the profile, else in the one that this cookie names. Until it knows, in UTC. */
 function tellTimeZone() {
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (!zone || document.cookie.split("; ").includes(`timezone=${zone}`)) return;
-  const secure = location.protocol === "https:" ? "; secure" : "";
-  document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
+  // As the settings name it: over HTTPS for this very host alone.
+  const [before, secure] = location.protocol === "https:" ? ["__Host-", "; secure"] : ["", ""];
+  const cookie = `${before}timezone=${zone}`;
+  if (!zone || document.cookie.split("; ").includes(cookie)) return;
+  document.cookie = `${cookie}; path=/; max-age=31536000; samesite=lax${secure}`;
   for (const named of document.querySelectorAll("input[name=tz][data-browsers][value=UTC]")) turnClocks(named, zone);
 }
 
@@ -31,13 +34,13 @@ async function copy(button) {
   const before = (button.dataset.copyBefore ??= words.textContent);
   try {
     await navigator.clipboard.writeText(button.dataset.copy);
-    words.textContent = "Copied";
-    announce("Copied");
+    words.textContent = button.dataset.copied;
+    announce(button.dataset.copied);
   } catch {
     // No permission, or an insecure origin: select it, so that one keystroke is left to do.
     const text = button.parentElement.querySelector("code");
     if (text) getSelection().selectAllChildren(text);
-    words.textContent = "Press Ctrl C";
+    words.textContent = button.dataset.copyByHand;
   }
   setTimeout(() => { words.textContent = before; }, 2000);
 }
@@ -55,7 +58,7 @@ function announce(words) {
   requestAnimationFrame(() => { place.textContent = words; });
 }
 
-/* "14 minutes 20 seconds", as the server writes it: the largest unit and the next. */
+/* "14 minutes 20 seconds", as the server writes it in the language of the page: the largest unit and the next. */
 function spell(seconds) {
   const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
   const counted = units.map(([name, size]) => {
@@ -64,9 +67,13 @@ function spell(seconds) {
     return [count, name];
   });
   const first = counted.findIndex(([count]) => count > 0);
-  if (first < 0) return "0 seconds";
-  return counted.slice(first, first + 2).filter(([count]) => count > 0)
-    .map(([count, name]) => `${count} ${name}${count === 1 ? "" : "s"}`).join(" ");
+  const said = first < 0 ? counted.slice(-1) : counted.slice(first, first + 2).filter(([count]) => count > 0);
+  return said.map(([count, unit]) => written(count, unit)).join(" ");
+}
+
+function written(count, unit) {
+  const style = { style: "unit", unit, unitDisplay: "long", useGrouping: false };
+  return new Intl.NumberFormat(document.documentElement.lang, style).format(count);
 }
 
 /* <time data-countdown>: counts down; at nothing, a page that says data-reload asks the server what is next. */
@@ -148,8 +155,17 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   }, { once: true });
 });
 
+/* On a telephone tabs are a strip that is wider than the page: the one that one is on stands in its middle. */
+function showCurrentTab(strip) {
+  const tab = strip.querySelector("[aria-current]");
+  if (!tab) return;
+  const [frame, place] = [strip.getBoundingClientRect(), tab.getBoundingClientRect()];
+  strip.scrollLeft += place.left - frame.left - (frame.width - place.width) / 2;
+}
+
 tellTimeZone();
 reveal(document);
+document.querySelectorAll(".tabs").forEach(showCurrentTab);
 tick();
 setInterval(tick, 1000);
 document.querySelector("[data-focus]")?.focus();

@@ -246,7 +246,7 @@ def test_the_page_says_who_invites_and_lets_join(client, link, invited, organiza
     assert page.status_code == 200
     assert "Join Institute of Computing" in page.text
     assert "Bea Buyer invites you" in page.text
-    assert page["Referrer-Policy"] == "no-referrer"
+    assert page["Referrer-Policy"] == "strict-origin"
     joined = client.post(link, follow=True)
     assert joined.redirect_chain == [(reverse("organization_detail", args=[organization.pk]), 302)]
     assert "Welcome to Institute of Computing" in joined.text

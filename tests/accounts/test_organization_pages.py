@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Invitation, OrganizationRole
+from accounts.views import members
 from common.ids import uuid7
 from tests.organizations import (
     leave,
@@ -15,7 +16,7 @@ from tests.organizations import (
     make_organization_details,
     make_project,
 )
-from tests.people import DAY, make_machine
+from tests.people import DAY, make_machine, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -362,3 +363,16 @@ def test_members_see_the_address_of_nobody_who_has_a_name(client, organization, 
     client.force_login(other_buyer)
     for name in ("organization_detail", "organization_members"):
         assert buyer.email not in client.get(address(name, organization)).text
+
+
+# A large one -------------------------------------------------------------------------------------------
+
+
+def test_many_members_are_listed_a_page_at_a_time(signed_in, organization, monkeypatch):
+    monkeypatch.setattr(members, "MEMBERS_A_PAGE", 2)
+    for number in range(2):
+        make_member(organization, make_user(f"member-{number}@institute.example"))
+    page = address("organization_members", organization)
+    assert "member-0@institute.example" in signed_in.get(page).text
+    assert "member-1@institute.example" not in signed_in.get(page).text
+    assert "member-1@institute.example" in signed_in.get(page, {"page": 2}).text

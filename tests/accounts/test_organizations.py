@@ -233,3 +233,14 @@ def test_what_was_earned_before_is_paid_to_the_earlier_owner(organization, buyer
     assert lines == {buyer: [before]}
     assert [line.booking for line in heir.payouts.get().lines.all()] == [after]
     assert payouts.schedule_payouts(now=now) == 0
+
+
+def test_nobody_takes_an_organization_from_its_owner(organization, buyer, heir, now):
+    """Its machines and what they earn would go along. Once the owner's account is closed, another administrator may."""
+    with pytest.raises(NotAllowed, match=r"Bea Buyer owns this organization\. Only the owner can hand it on"):
+        transfer_ownership(organization=organization, by=heir, to=heir, now=now)
+    buyer.is_active = False
+    buyer.save(update_fields=["is_active"])
+    transfer_ownership(organization=organization, by=heir, to=heir, now=now)
+    organization.refresh_from_db()
+    assert organization.owner == heir

@@ -8,7 +8,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.urls import reverse
 
-from accounts.middleware import person_place
+from accounts.middleware import PersonPlace
 from accounts.models import OutgoingMail, User
 from accounts.outbox import write_mail, written_for
 from common.formats import money, region
@@ -71,7 +71,8 @@ def test_a_region_does_not_outlive_its_request(client, buyer, dear):
     ("header", "written"),
     [
         ("de-DE,de;q=0.9,en;q=0.8", WRITTEN["DE"]),
-        ("de-CH", WRITTEN["CH"]),
+        ("en-CH", WRITTEN["CH"]),
+        ("de-CH", "EUR\N{NO-BREAK SPACE}1’236.00"),
         ("en-US,en;q=0.9", WRITTEN["US"]),
         ("en", WRITTEN["US"]),
         ("", WRITTEN["US"]),
@@ -84,6 +85,8 @@ def test_before_signing_in_the_browsers_language_says_where_one_is(client, dear,
 
 
 def test_a_profile_says_more_than_a_browser(client, buyer, dear):
+    buyer.language = "en"
+    buyer.save(update_fields=["language"])
     client.force_login(living_in(buyer, "DE"))
     response = client.get(reverse("listing_list"), headers={"Accept-Language": "en-US"})
     assert WRITTEN["DE"] in response.text
@@ -113,7 +116,7 @@ def test_requests_at_the_same_time_do_not_share_a_region(rf):
     def ask(country: str) -> str:
         request = rf.get("/")
         request.user = User(country=country)
-        answer = person_place(lambda _request: HttpResponse(money(Decimal(1236), "EUR")))(request)
+        answer = PersonPlace(lambda _request: HttpResponse(money(Decimal(1236), "EUR")))(request)
         return answer.content.decode()
 
     with ThreadPoolExecutor(8) as pool:

@@ -1,6 +1,7 @@
 """Which passwords will do. Everything here works without a network."""
 
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -8,9 +9,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 
 from accounts.models import User
 from accounts.passwords import is_listed
+from accounts.sign_in_forms import SignUpForm
 
 GOOD = ["plum tractor eleven moss", "a-long-enough-password", "Xq7#vLp2!mRz", "ключ от квартиры где деньги"]
 
@@ -43,6 +46,24 @@ def test_quickly_guessed_ones_are_refused(password):
 def test_ones_own_name_and_address_are_no_password():
     assert said("adalovelace1", email="ada@example.com", name="Ada Lovelace")
     assert said("ada@example.com", email="ada@example.com", name="Ada Lovelace")
+
+
+@pytest.mark.parametrize("password", ["remoteservers2026", "marketplaceGPU7", "administrator-2026"])
+def test_words_of_this_place_are_no_password(password):
+    assert "guessed too quickly" in said(password)
+
+
+@pytest.mark.django_db
+def test_fields_for_passwords_are_masked_and_open_to_managers(client):
+    """And what is typed is neither cut nor stripped."""
+    page = client.get(reverse("account_signup")).text
+    for field in re.findall(r"<input[^>]*password[^>]*>", page):
+        assert 'type="password"' in field
+        assert 'autocomplete="new-password"' in field
+        assert "maxlength" not in field
+    assert 'autocomplete="current-password"' in client.get(reverse("account_login")).text
+    form = SignUpForm({"password1": "  plum tractor eleven moss  "})
+    assert form.fields["password1"].clean("  plum tractor eleven moss  ") == "  plum tractor eleven moss  "
 
 
 def test_short_ones_are_refused():

@@ -91,6 +91,19 @@ def test_a_recovery_code_works_once(client, person):
     assert code not in client.get(reverse("mfa_download_recovery_codes")).text
 
 
+def test_resetting_the_password_does_not_go_around_the_second_factor(client, buyer):
+    add_app(confirm(buyer))
+    client.post(reverse("account_reset_password"), {"email": buyer.email})
+    mail = OutgoingMail.objects.get(user=buyer, subject="Choose a new password")
+    link = next(word for word in mail.text.split() if "/password/reset/key/" in word)
+    form = client.get(f"/{link.split('/', 3)[3]}", follow=True).redirect_chain[-1][0]
+    new = "plum tractor eleven moss"
+    client.post(form, {"password1": new, "password2": new})
+    assert "_auth_user_id" not in client.session
+    assert sign_in(client, buyer, new)["Location"].startswith(reverse("mfa_authenticate"))
+    assert "_auth_user_id" not in client.session
+
+
 def test_guessing_codes_is_slowed_down(client, person):
     sign_in(client, person)
     answers = [client.post(SECOND, {"code": f"00000{number}"}).text for number in range(6)]

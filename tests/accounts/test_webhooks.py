@@ -23,6 +23,7 @@ from tests.accounts.receiver import PUBLIC, Said, played_network, receiving
 from tests.organizations import make_member, make_organization
 from tests.racing import at_once, twice_at_once
 from tests.running import ROOT
+from tests.signing_in import step_up
 
 pytestmark = pytest.mark.django_db
 
@@ -392,6 +393,7 @@ def test_two_added_at_once_are_not_one_too_many(buyer, receiver, now, monkeypatc
 
 def test_a_webhook_from_adding_it_to_its_first_message(client, buyer, receiver, now):
     client.force_login(buyer)
+    step_up(client)
     typed = {"kind": "webhook", "name": "CI", "url": f"{receiver.origin}/in", "events": [EVENT.value]}
     answer = client.post(f"{PAGE}new/", typed)
     endpoint = WebhookEndpoint.objects.get()
@@ -414,8 +416,30 @@ def test_a_webhook_from_adding_it_to_its_first_message(client, buyer, receiver, 
     assert not WebhookEndpoint.objects.exists()
 
 
+def test_adding_one_another_secret_and_another_address_ask_again_who_it_is(client, buyer, endpoint, receiver):
+    client.force_login(buyer)
+    secret, page = unseal(endpoint.sealed_secret), f"{PAGE}{endpoint.pk}/"
+    typed = {"kind": "webhook", "name": "CI", "url": f"{receiver.origin}/in", "events": [EVENT.value]}
+    elsewhere = {"name": "Ours", "url": f"{receiver.origin}/elsewhere", "events": [EVENT.value]}
+    for path, posted in ((f"{PAGE}new/", typed), (f"{page}secret/", {}), (f"{page}edit/", elsewhere)):
+        answer = client.post(path, posted)
+        assert answer.status_code == 302
+        assert "reauthenticate" in answer["Location"]
+    endpoint.refresh_from_db()
+    assert (unseal(endpoint.sealed_secret), endpoint.url) == (secret, f"{receiver.origin}/in")
+    assert not endpoint.former_secret
+    # Other words for the same address are no secret, and a form that does not do is said so first.
+    assert client.post(f"{page}edit/", elsewhere | {"name": "Theirs", "url": endpoint.url}).url == page
+    assert client.post(f"{PAGE}new/", typed | {"name": ""}).status_code == 422
+    step_up(client)
+    assert client.post(f"{page}edit/", elsewhere).url == page
+    endpoint.refresh_from_db()
+    assert endpoint.url == f"{receiver.origin}/elsewhere"
+
+
 def test_what_is_refused_is_said_at_the_field_and_what_was_typed_stays(client, buyer):
     client.force_login(buyer)
+    step_up(client)
     typed = {"kind": "webhook", "name": "CI", "url": "https://10.0.0.1/in", "events": [EVENT.value]}
     answer = client.post(f"{PAGE}new/", typed)
     assert answer.status_code == 422
@@ -454,6 +478,25 @@ def test_an_organizations_are_looked_after_by_its_administrators(
     membership.left_at = now
     membership.save(update_fields=["left_at"])
     assert client.get(f"{PAGE}{endpoint.pk}/").status_code == 404
+
+
+def test_from_the_organizations_page_one_is_added_for_it(client, provider, receiver):
+    organization = make_organization(provider)
+    home = f"/organizations/{organization.pk}"
+    client.force_login(provider)
+    step_up(client)
+    assert f"{PAGE}new/?organization={organization.pk}" in client.get(f"{home}/webhooks/").text
+    assert f"{home}/webhooks/" in client.get(f"{home}/").text
+    form = client.get(f"{PAGE}new/", {"organization": organization.pk})
+    assert form.context["form"]["owner"].value() == str(organization.pk)
+    assert f'href="{home}/webhooks/"' in form.text
+    typed = {"owner": str(organization.pk), "kind": "webhook", "name": "Scheduler", "url": f"{receiver.origin}/in"}
+    client.post(f"{PAGE}new/?organization={organization.pk}", typed | {"events": [EVENT.value]})
+    endpoint = organization.webhooks.get()
+    assert "Scheduler" in client.get(f"{home}/webhooks/").text
+    assert f'href="{home}/webhooks/"' in client.get(f"{PAGE}{endpoint.pk}/").text
+    assert client.post(f"{PAGE}{endpoint.pk}/remove/").url == f"{home}/webhooks/"
+    assert client.get(f"{PAGE}new/", {"organization": "nonsense"}).context["form"]["owner"].value() == "own"
 
 
 def test_old_deliveries_are_forgotten(endpoint, buyer, now, settings):

@@ -60,6 +60,7 @@ from machines.services.work import ask_for
 from tests.agents import erase, make_agent, make_agent_over
 from tests.organizations import make_cost_centre, make_organization, make_organization_details, make_project
 from tests.people import DAY, HOUR, make_billing_details, make_listing, make_machine, make_user
+from tests.single_sign_on import connect_oidc
 
 OURS = sorted(
     (
@@ -139,6 +140,9 @@ def one_more_organization(owner, number):
     organization.invitations.create(
         email=f"new-{number}@example.com", token_hash=f"{number:064}", invited_by=owner, expires_at=timezone.now()
     )
+    connect_oidc(organization, slug=f"i{number}")
+    organization.email_domains.create(domain=f"i{number}.example", asked_by=owner)
+    organization.sign_on_uses.create(user=owner, outcome="signed_in")
 
 
 def one_more_of_each(listing, number):

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import Permission
 from django.urls import reverse
 
 from accounts.models import OutgoingMail
@@ -183,3 +184,34 @@ def test_suggestions_are_still_made(admin_page, machine):
 
 def test_keys_are_called_what_they_are(admin_page):
     assert "SSH keys" in admin_page.get(reverse("admin:index")).text
+
+
+def test_nobody_gets_into_anothers_account_through_the_administration(admin_page, buyer):
+    """Neither by a password of their choice nor by an address of theirs, to which the link for a new one would go."""
+    page = reverse("admin:accounts_user_change", args=[buyer.pk])
+    new = {"password1": "plum tractor eleven moss", "password2": "plum tractor eleven moss"}
+    assert admin_page.get(f"{page.removesuffix('change/')}password/").status_code == 403
+    assert admin_page.post(f"{page.removesuffix('change/')}password/", new).status_code == 403
+    before = (buyer.email, buyer.password)
+    for email, status in (("mine@example.com", 200), (buyer.email, 302)):
+        typed = {"email": email, "password": "x", "name": "Bea", "is_active": "on"}
+        assert admin_page.post(page, typed).status_code == status
+    buyer.refresh_from_db()
+    assert (buyer.email, buyer.password, buyer.name) == (*before, "Bea")
+    assert admin_page.get(reverse("admin:account_emailaddress_add")).status_code == 403
+
+
+def test_staff_who_edit_people_give_themselves_no_more(client, buyer):
+    buyer.is_staff = True
+    buyer.save(update_fields=["is_staff"])
+    buyer.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    client.force_login(buyer)
+    everything = {
+        "email": buyer.email,
+        "name": "Bea",
+        "is_active": "on",
+        "user_permissions": [Permission.objects.first().pk],
+    }
+    client.post(reverse("admin:accounts_user_change", args=[buyer.pk]), everything)
+    buyer.refresh_from_db()
+    assert (buyer.name, buyer.is_staff, buyer.user_permissions.count()) == ("Bea", True, 2)

@@ -20,7 +20,7 @@ from bookings.services.cancel import cancel_booking
 from bookings.services.extend import request_extension
 from bookings.services.purposes import SHORTEST_WAIT, waits_until
 from bookings.tasks import cancel_unpaid_holds
-from tests.organizations import book, make_member
+from tests.organizations import book, leave, make_member
 from tests.people import DAY, HOUR, mark_paid
 from tests.racing import at_once
 
@@ -102,6 +102,16 @@ def test_nobody_pays_what_is_not_approved(asked, colleague, now):
     means = Means("cus_1", "pm_1", "Visa 4242")
     with pytest.raises(PaymentError):
         payments.pay(charge=charge, payer=colleague.user, means=lambda: means, now=now)
+
+
+def test_whoever_has_left_is_not_approved_and_pays_nothing_that_they_hold(asked, offer, colleague, institute, now):
+    held = book(offer, colleague, now, hours=2, start=now + 5 * DAY)
+    leave(colleague, at=now)
+    with pytest.raises(BookingError, match="Bea Buyer does not book for Institute of Computing any more"):
+        approve(approval_id=asked.pk, by=institute.owner, now=now)
+    means = Means("cus_1", "pm_1", "Visa 4242")
+    with pytest.raises(PaymentError, match="does not book for"):
+        payments.begin(charge_id=held.charges.get().pk, payer=colleague.user, means=means, now=now)
 
 
 def test_approved_it_can_be_paid_as_long_as_it_was_held(asked, institute, colleague, now):

@@ -14,7 +14,10 @@ from bookings.models import Booking, Budget, BudgetWarning
 from bookings.services import request
 from bookings.services.budgets import OverBudget, Use, end_budget, set_budget, used_of, uses_of
 from bookings.services.cancel import cancel_booking, cancel_lapsed_hold
+from bookings.services.charges import Confirmation
+from bookings.services.confirm import confirm_charge
 from bookings.services.extend import request_extension
+from bookings.services.references import set_references
 from tests.organizations import (
     book,
     leave,
@@ -155,6 +158,38 @@ def test_a_hold_that_lapses_or_is_canceled_is_free_again(offer, colleague, insti
     second = book(offer, colleague, now + HOUR)
     cancel_booking(booking_id=second.pk, by=colleague.user, now=now + HOUR)
     assert use_of(budget, now + HOUR).used == 0
+
+
+@pytest.mark.parametrize("is_used_meanwhile", [False, True])
+def test_a_lapsed_hold_that_is_paid_after_all_has_to_fit_still(offer, colleague, institute, now, is_used_meanwhile):
+    """Its payment was under way when it lapsed, and the sweep has not been there: it has its window, and no budget."""
+    budget = budget_of(institute, now, "8")
+    first, later = book(offer, colleague, now), now + HOUR
+    if is_used_meanwhile:
+        book(offer, colleague, later, start=now + 3 * DAY)
+    outcome = confirm_charge(charge_id=first.charges.get(number=1).pk, now=later)
+    assert outcome == (Confirmation.TOO_LATE if is_used_meanwhile else Confirmation.CONFIRMED)
+    assert use_of(budget, later).used == 8
+
+
+def test_what_the_policy_asks_for_is_not_taken_out_again_where_one_pays(client, offer, colleague, institute, now):
+    institute.needs_purchase_order = institute.needs_cost_centre = True
+    institute.save(update_fields=["needs_purchase_order", "needs_cost_centre"])
+    make_cost_centre(institute, "4711")
+    booking = book(offer, colleague, now, purchase_order="PO-1", cost_centre="4711")
+    for wrong in ({"purchase_order": " "}, {"cost_centre": ""}, {"cost_centre": "9999"}):
+        with pytest.raises(BookingError, match="Your organization"):
+            set_references(booking_id=booking.pk, by=colleague.user, **wrong)
+    client.force_login(colleague.user)
+    form = {"setup_intent": "seti_1", "purchase_order": "", "cost_centre": "4711"}
+    answer = client.post(f"/bookings/{booking.pk}/pay/", form)
+    assert answer.status_code == 422
+    assert "asks for a purchase-order number" in answer.text
+    booking.refresh_from_db()
+    assert (booking.purchase_order, booking.cost_centre) == ("PO-1", "4711")
+    set_references(booking_id=booking.pk, by=colleague.user, purchase_order="PO-2")
+    booking.refresh_from_db()
+    assert booking.purchase_order == "PO-2"
 
 
 def test_a_period_that_is_over_does_not_count(offer, colleague, institute, now):

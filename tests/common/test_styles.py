@@ -44,7 +44,10 @@ def test_every_property_that_is_used_is_a_token():
             assert used <= defined, f"{sheet.name}: {used - defined}"
 
 
-def test_the_page_for_our_own_failure_needs_nothing():
-    source = (TEMPLATES / "500.html").read_text()
+@pytest.mark.parametrize(
+    ("name", "says"), [("500.html", "Something broke"), ("500.de.html", "Etwas ist kaputtgegangen")]
+)
+def test_the_page_for_our_own_failure_needs_nothing(name, says):
+    source = (TEMPLATES / name).read_text()
     assert re.findall(r"{%\s*(\w+)", source) == ["comment", "endcomment"]
-    assert "Something broke" in get_template("500.html").render()
+    assert says in get_template(name).render()

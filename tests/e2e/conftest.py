@@ -218,8 +218,9 @@ def browse(site: Site, chromium: Browser, complaints: Complaints) -> Iterator[Op
     contexts = []
 
     def open_browser(name: str = "", **settings: Any) -> Page:
-        usual = {"base_url": site.url, "viewport": {"width": 1440, "height": 900}, "timezone_id": "Europe/Berlin"}
-        context = chromium.new_context(locale="en-GB", reduced_motion="reduce", **(usual | settings))
+        usual = {"base_url": site.url, "viewport": {"width": 1440, "height": 900}, "locale": "en-GB"}
+        usual |= {"timezone_id": "Europe/Berlin", "reduced_motion": "reduce"}
+        context = chromium.new_context(**(usual | settings))
         contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.route(lambda url: not url.startswith(HERE), _refuse(complaints))

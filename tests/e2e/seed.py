@@ -6,6 +6,7 @@ Prints what the tests have to know as JSON: the machines' listings by name, book
 import json
 import os
 import sys
+import time
 from datetime import datetime, timedelta
 from decimal import Decimal
 from importlib import import_module
@@ -15,6 +16,10 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "marketplace.settings")
 django.setup()
 
+from allauth.account.internal.flows.login import (  # noqa: E402
+    _AUTHENTICATION_METHODS_USER_SESSION_KEY,
+    AUTHENTICATION_METHODS_SESSION_KEY,
+)
 from allauth.account.models import EmailAddress  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: E402
@@ -22,10 +27,19 @@ from django.db import transaction  # noqa: E402
 from django.utils import timezone  # noqa: E402
 
 from accounts import unsubscribing  # noqa: E402
-from accounts.models import Role, Scope, SSHKey, User, Verification, WebhookEndpoint  # noqa: E402
+from accounts.models import (  # noqa: E402
+    Organization,
+    Role,
+    Scope,
+    SignOnOutcome,
+    SSHKey,
+    User,
+    Verification,
+    WebhookEndpoint,
+)
 from accounts.services.invitations import digest  # noqa: E402
 from accounts.services.ssh_keys import add_key  # noqa: E402
-from accounts.services.tokens import make_token, renew_feed  # noqa: E402
+from accounts.services.tokens import make_token, record_use, renew_feed  # noqa: E402
 from accounts.services.verifications import ask_for_more, decide_verification  # noqa: E402
 from billing.gateway import MadeRefund  # noqa: E402
 from billing.models import Invoice, Payment, RefundReason, SavedCard  # noqa: E402
@@ -68,6 +82,7 @@ from tests.people import (  # noqa: E402
     record_wipe,
     verify,
 )
+from tests.single_sign_on import approve, connect_saml  # noqa: E402
 from tests.verifying import make_draft, make_request  # noqa: E402
 
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl someone@laptop"
@@ -84,11 +99,14 @@ def person(email: str, *roles: str, **fields: object) -> User:
 
 
 def session_of(user: User) -> str:
-    """Signed in, as after the sign-in form."""
+    """Signed in, as after the sign-in form, by somebody who has shown since that it is still them."""
     session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(user.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session[_AUTHENTICATION_METHODS_USER_SESSION_KEY] = str(user.pk)
+    shown = {"method": "password", "at": time.time() + 3600, "reauthenticated": True}  # the tests take a while
+    session[AUTHENTICATION_METHODS_SESSION_KEY] = [shown]
     session.create()
     return session.session_key
 
@@ -258,6 +276,8 @@ def department(boss: User, listing: Listing, *, now: datetime) -> dict[str, str]
         asked, start = now - 20 * place * DAY, now + (2 + place) * DAY
         book_for(organization, user, listing, start=start, asked=asked, project=project, cost_centre="4711")
     Machine.objects.filter(pk=make_machine(boss, "fjord-1").pk).update(organization=organization)
+    let_programs_in(organization, colleague.user, now=now)
+    have_sign_on(organization, now=now)
     return {
         "organization": str(organization.pk),
         "organization_invoice": str(Invoice.objects.filter(organization=organization, owner=colleague.user)[0].pk),
@@ -265,6 +285,28 @@ def department(boss: User, listing: Listing, *, now: datetime) -> dict[str, str]
         "project": str(project.pk),
         "invitation": INVITATION,
     }
+
+
+def let_programs_in(organization: Organization, user: User, *, now: datetime) -> None:
+    """A token that was used, a calendar, and a webhook."""
+    scopes = [Scope.BILLING_READ, Scope.BOOKINGS_READ]
+    token, _secret = make_token(
+        user=user, organization=organization, name="Archive of invoices", scopes=scopes, days=90, now=now
+    )
+    renew_feed(user=user, organization=organization, now=now)
+    for path, status in (("/billing/invoices/0d3f/pdf/", 200), ("/machines/earnings.csv", 403)):
+        record_use(token=token, method="GET", path=path, status=status, address="2001:db8::1", now=now)
+    organization.webhooks.create(name="Scheduler", url="https://scheduler.example.org/hooks", events=["booking.access"])
+
+
+def have_sign_on(organization: Organization, *, now: datetime) -> None:
+    """Its own provider, one domain that is approved and one that is asked for, and somebody who was not let in."""
+    connect_saml(organization, slug="fjord", proved_at=now)
+    approve(organization, "fjord.example", now=now)
+    organization.email_domains.create(domain="students.fjord.example", asked_by=organization.owner, asked_at=now)
+    uses = organization.sign_on_uses
+    uses.create(user=organization.owner, email=organization.owner.email, outcome=SignOnOutcome.SIGNED_IN, at=now)
+    uses.create(email="x@elsewhere.example", outcome=SignOnOutcome.REFUSED, reason="It is none of its addresses.")
 
 
 def keep_cards(user: User, *, now: datetime) -> None:
