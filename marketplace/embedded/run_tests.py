@@ -19,11 +19,9 @@ from marketplace.embedded.processes import InUseError, PartsError, free_port
 ROOT = Path(__file__).resolve().parent.parent.parent
 PACKAGES = ("marketplace", "billing", "bookings", "machines", "accounts", "common", "agent")
 
-#: What runs beside the rest: much of it waits, for bookings, for agents, for servers to start. What waits longest is first.
-STORIES = ("tests/e2e/test_agent_path.py", "tests/e2e/test_agent_stories.py")
+#: What runs beside the rest: much of it waits, for bookings, for agents, for servers to start.
 BESIDE = {
-    "stories of agents": STORIES,
-    "browser tests": ("tests/e2e", *(f"--ignore={story}" for story in STORIES)),
+    "browser tests": ("tests/e2e",),
     "tests of money": ("tests/billing", "tests/lives"),
     "tests of agents": ("tests/agent", "tests/machines", "tests/platform"),
 }
@@ -129,7 +127,7 @@ def _run_tests(pytest: list[str], env: dict[str, str], logs: Path) -> dict[str, 
     if (status := _make_databases([f"test_{name}" for name in databases], env)) != 0:
         return {"databases": status}
     beside = []
-    for number, (name, selection) in enumerate(BESIDE.items(), start=1):
+    for number, (name, folders) in enumerate(BESIDE.items(), start=1):
         # A database and a cache of its own, which others empty meanwhile, and a folder of its own for files.
         var = logs.parent / f"beside-{number}"
         var.mkdir(exist_ok=True)
@@ -138,8 +136,8 @@ def _run_tests(pytest: list[str], env: dict[str, str], logs: Path) -> dict[str, 
             "DATABASE_URL": urlsplit(env["DATABASE_URL"])._replace(path=f"/beside_{number}").geturl(),
             "REDIS_URL": urlsplit(env["REDIS_URL"])._replace(path=f"/{number}").geturl(),
         }
-        beside.append(_Beside(name, [*pytest, *selection], env | own, logs / f"{name.replace(' ', '-')}.log"))
-    ignored = [f"--ignore={word}" for words in BESIDE.values() for word in words if not word.startswith("--")]
+        beside.append(_Beside(name, [*pytest, *folders], env | own, logs / f"{name.replace(' ', '-')}.log"))
+    ignored = [f"--ignore={folder}" for folders in BESIDE.values() for folder in folders]
     try:
         status = _run("tests", [*pytest, *ignored], env)
         return {"tests": status, **{one.name: one.end() for one in beside}}

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Playwright, Respo
 from psycopg.rows import dict_row
 
 from tests.conftest import CHROMIUM
+from tests.disposable import obstacle
 from tests.running import ROOT, Serving, short_lived_folder
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -145,7 +147,7 @@ def site() -> Iterator[Site]:
     with short_lived_folder() as folder:
         rates = {"RATE_LOGIN": "1000/m/ip", "RATE_SIGNUP": "1000/m/ip"}
         # Buyers here book for longer than somebody may whom nobody has checked.
-        serving = Serving(ROOT, folder / "var", SWEEP_SECONDS="1", MARKETPLACE_UNVERIFIED_LIMIT="EUR=100000", **rates)
+        serving = Serving(ROOT, folder / "var", SWEEP_SECONDS="2", MARKETPLACE_UNVERIFIED_LIMIT="EUR=100000", **rates)
         try:
             serving.start()
             site = Site(serving)
@@ -153,6 +155,26 @@ def site() -> Iterator[Site]:
             yield site
         finally:
             serving.gone()
+
+
+@pytest.fixture(scope="package")
+def stories(
+    request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Future[None]]]:
+    """Those of ``stories.py`` that were selected, begun together with the first test that asks for them."""
+    from tests.e2e.hosted import Hosted  # both need this module
+    from tests.e2e.stories import STORIES, tell
+
+    params = [item.callspec.params for item in request.session.items if "stories" in getattr(item, "fixturenames", ())
+              and hasattr(item, "callspec")]  # fmt: skip
+    if params and (reason := obstacle()):
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("stories")
+    with ThreadPoolExecutor(len(STORIES)) as pool:
+        yield {
+            name: pool.submit(lambda name: tell(name, Hosted(site, folder / name, name)), name)
+            for name in (chosen["name"] for chosen in params)
+        }
 
 
 # Browsers -----------------------------------------------------------------------------------------------------

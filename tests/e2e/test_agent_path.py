@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,9 @@ def known_hosts(server: Machine, folder: Path, fingerprint: str) -> Path:
 
 
 def test_a_booking_on_an_agents_machine_needs_nobody(
-    site: Site, browse: Opens, server: Machine, tmp_path: Path
+    site: Site, browse: Opens, server: Machine, tmp_path: Path, stories: dict[str, Future[None]]
 ) -> None:
+    """``stories`` of other machines go on meanwhile: each waits for its minutes to pass, like this one."""
     # A server joins: the provider's page shows one command, and then follows what happens by itself.
     provider = browse("provider")
     command = add_the_machine(provider, server)
