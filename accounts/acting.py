@@ -23,7 +23,8 @@ SESSION_KEY = "acting"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 #: The routes that may change something: they end it.
 WRITES = frozenset({"acting_stop", "account_logout"})
-#: Neither seen nor used: how the person signs in, what lets a program in, and the administration.
+#: Neither seen nor used: how the person signs in, what lets a program in, who they have shown themselves to be, and the
+#: administration.
 CLOSED_PREFIXES = (
     "account_",
     "mfa_",
@@ -46,6 +47,11 @@ CLOSED = frozenset(
         "deletion",
         "organization_tokens",
         "organization_webhooks",
+        "verification_details",
+        "verification_documents",
+        "verification_document",
+        "verification_check",
+        "verification_file",
     }
 )
 CLOSED_NAMESPACES = frozenset({"admin"})

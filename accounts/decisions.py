@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -34,7 +35,7 @@ def _verification(arguments: Arguments) -> Verification:
 
 def _show_override(arguments: Arguments) -> Shown:
     row, approve = _verification(arguments), bool(arguments["approve"])
-    check_override(row, approve=approve)
+    check_override(row, approve=approve, now=timezone.now())
     return [
         (_("Verification"), row.legal_name),
         (_("Of"), str(row.user)),

@@ -21,6 +21,8 @@ WISHES: dict[MailWish, str | Promise] = {
     MailWish.DIGEST: _("In the digest"),
     MailWish.NEVER: _("Not at all"),
 }
+#: Of a webhook: of no organization, but of the person who adds it.
+OWN = "own"
 CLOCK = {"type": "time", "step": "60"}
 
 
@@ -109,7 +111,11 @@ def _shown(preferences: MessagePreferences, kind: EventKind) -> str:
 class WebhookForm(forms.Form):
     """An address that hears of some events. :mod:`accounts.services.webhooks` says whether it will do."""
 
-    owner = forms.ChoiceField(label=_("Whose events"), widget=forms.RadioSelect)
+    owner = forms.ChoiceField(
+        label=_("Whose events"),
+        widget=forms.RadioSelect,
+        error_messages={"invalid_choice": _("You do not look after its webhooks any more. Choose again whose events.")},
+    )
     kind = forms.ChoiceField(
         label=_("What is there"),
         choices=[
@@ -146,9 +152,10 @@ class WebhookForm(forms.Form):
         ]
         if not is_new:
             del self.fields["kind"]
-        if organizations:
-            theirs = [(str(organization.pk), organization.name) for organization in organizations]
-            self.fields["owner"].choices = [("own", _("My own")), *theirs]  # type: ignore[attr-defined]
-            self.fields["owner"].initial = "own"
+        # An organization that was chosen while it was still theirs is refused, and not taken for their own.
+        if organizations or (is_new and self.data.get("owner", OWN) != OWN):
+            theirs = [(str(organization.pk), organization.name) for organization in organizations or []]
+            self.fields["owner"].choices = [(OWN, _("My own")), *theirs]  # type: ignore[attr-defined]
+            self.fields["owner"].initial = OWN
         else:
             del self.fields["owner"]

@@ -20,6 +20,7 @@ from accounts.models import (
     ApiTokenUse,
     BillingDetails,
     DataExport,
+    Decision,
     DeletionRequest,
     Invitation,
     Membership,
@@ -37,12 +38,14 @@ from accounts.models import (
     WebhookEndpoint,
 )
 from accounts.privacy import Export, Kept, Obstacle, Retention, Room, StoredFile, fields_of, rooms, table
+from accounts.scrubbing import INSTEAD, scrub_facts
 from accounts.services.memberships import why_one_stays
 from accounts.services.verification_documents import file_name
+from accounts.traces import addresses_of, words_of
 from common.history.export import rows as history_rows
 from common.history.forgetting import forget
 from common.history.reading import History, Scope, scope_of
-from common.history.tracking import kinds
+from common.history.tracking import kind_of, kinds
 from common.queue import soon
 
 #: Addresses that no mail reaches (RFC 2606) take the place of those that are gone.
@@ -50,10 +53,6 @@ NOWHERE = "deleted.invalid"
 
 
 # A copy of it ---------------------------------------------------------------------------------------------
-
-
-def _addresses(user: User) -> set[str]:
-    return {user.email, *EmailAddress.objects.filter(user=user).values_list("email", flat=True)}
 
 
 def _history(user: User) -> History:
@@ -112,7 +111,7 @@ EXPORTS = [
     table(
         "accounts/single-sign-on-uses",
         _("When you came from the provider of an organization"),
-        lambda user: SignOnUse.objects.filter(Q(user=user) | Q(email__in=_addresses(user))),
+        lambda user: SignOnUse.objects.filter(Q(user=user) | Q(email__in=addresses_of(user))),
         ["organization__name", "email", "outcome", "reason", "at"],
         covers=["accounts.SignOnUse.user"],
     ),
@@ -188,7 +187,7 @@ EXPORTS = [
         "accounts/invitations",
         _("Invitations to you, and those that you sent"),
         lambda user: Invitation.objects.filter(
-            Q(email__in=_addresses(user)) | Q(accepted_by=user) | Q(invited_by=user)
+            Q(email__in=addresses_of(user)) | Q(accepted_by=user) | Q(invited_by=user)
         ),
         fields_of(Invitation, "token_hash", "invited_by", "accepted_by"),
         covers=["accounts.Invitation.invited_by", "accounts.Invitation.accepted_by"],
@@ -296,7 +295,7 @@ def obstacles(user: User, now: datetime) -> Iterator[Obstacle]:
 
 def erase(user: User, now: datetime) -> None:
     """Everything that is the person's alone goes; the row of the person stays, because others refer to it, and names nobody."""
-    addresses = _addresses(user)
+    addresses = addresses_of(user)
     for session in UserSession.objects.filter(user=user):
         session.end()
     VerificationDocument.objects.filter(verification__user=user).update(verification=None, name="")
@@ -305,7 +304,8 @@ def erase(user: User, now: datetime) -> None:
     user.data_exports.update(expires_at=now)
     _forget_invitations(addresses, now)
     SignOnUse.objects.filter(email__in=addresses).update(email="")
-    BillingDetails.objects.exclude(organization=None).filter(invoice_email__in=addresses).update(invoice_email="")
+    _forget_where_invoices_went(addresses)
+    _forget_decisions(user)
     Membership.objects.current().filter(user=user).update(left_at=now)
     _delete_what_is_theirs(user)
     user.groups.clear()
@@ -327,6 +327,22 @@ def _forget_invitations(addresses: Iterable[str], now: datetime) -> None:
             invitation.revoked_at = now
         invitation.email = f"{invitation.pk.hex}-{number}@{NOWHERE}"
         invitation.save(update_fields=["email", "revoked_at"])
+    if kind := kind_of(Invitation):
+        forget(kind, Q(email__in=addresses), email=INSTEAD)
+
+
+def _forget_where_invoices_went(addresses: Iterable[str]) -> None:
+    """Those of organizations. Invoices that name the address already stay as they are."""
+    BillingDetails.objects.exclude(organization=None).filter(invoice_email__in=addresses).update(invoice_email="")
+    if kind := kind_of(BillingDetails):
+        forget(kind, Q(user=None, invoice_email__in=addresses), invoice_email="")
+
+
+def _forget_decisions(user: User) -> None:
+    """What two administrators read of them: names are in the words that they were shown, the arguments are ids."""
+    verifications = [str(pk) for pk in user.verifications.values_list("pk", flat=True)]
+    about = Decision.objects.filter(Q(arguments__user=str(user.pk)) | Q(arguments__verification__in=verifications))
+    scrub_facts(about, "shown", words_of(user))
 
 
 def _delete_what_is_theirs(user: User) -> None:
@@ -355,7 +371,7 @@ ROOM = Room(
         _("Your name, your e-mail addresses, your password, passkeys and second factors. You are signed out everywhere."),
         _("Your SSH keys, API tokens, calendar feeds and webhooks."),
         _("Your verification with its documents, your billing details, and the copies of your data."),
-        _("What you were told: notifications and mails. Your name is taken out of what others were told."),
+        _("What you were told: notifications and mails. Your full name and your addresses go from what others were told."),
         _("Your memberships in organizations end. What you booked for them stays theirs."),
     ],
     outlive=["admin.LogEntry", "accounts.DataExport"],
@@ -363,7 +379,8 @@ ROOM = Room(
         "accounts.Notification": ["title", "text"],
         "accounts.OutgoingMail": ["subject", "text", "html", "parts", "error"],
         "accounts.WebhookDelivery": ["title", "body", "response_excerpt", "error"],
-        "accounts.Decision": ["shown", "reason", "answer", "arguments"],
+        "accounts.Decision": ["shown", "reason", "answer"],
+        "accounts.Verification": ["reason"],
         "accounts.Acting": ["reason"],
         "accounts.SSHKey": ["name"],
         "admin.LogEntry": ["object_repr", "change_message"],

@@ -128,8 +128,9 @@ class Room:
         goes, kept: what becomes of the room's data, for people to read.
         outlive: tables of the room, by label, whose rows are not deleted with the account though they would go with the
             user's row: a sweep of the room deletes them.
-        texts: columns of the room in which others' texts may name a person, by the model's label: the name, the address
-            and the keys of whoever is deleted are taken out of them.
+        texts: columns of prose in which others may name a person, by the model's label: what can mean nobody but whoever is
+            deleted is taken out of them, and out of their history (:func:`accounts.traces.traces_of`). Facts about a person,
+            as those that were frozen with a booking, are taken out by ``erase``, which knows whose each row is.
         retention: how long the room keeps what.
     """
 

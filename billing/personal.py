@@ -1,5 +1,6 @@
 """What this room holds about a person: what they paid and earned (:mod:`accounts.privacy`)."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -10,6 +11,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.privacy import Kept, Obstacle, Retention, Room, StoredFile, fields_of, table
+from accounts.scrubbing import scrub_facts
+from accounts.traces import addresses_of, words_of
 from billing.models import (
     Chargeback,
     Invoice,
@@ -25,10 +28,18 @@ from billing.models import (
     StripeCustomer,
     Subscription,
     SubscriptionPayment,
+    WebhookEvent,
 )
 from billing.services.owed import owing
 from bookings.models import Charge
 
+#: The names of facts by which the payment processor says who somebody is.
+WHO = frozenset(
+    {
+        "name", "first_name", "last_name", "customer_name", "email", "customer_email", "receipt_email", "support_email",
+        "line1", "line2", "display_name",
+    }
+)  # fmt: skip
 LAW = _("Tax law asks for it, and for so long nobody may delete it.")
 
 
@@ -167,9 +178,20 @@ def erase(user: User, now: datetime) -> None:
     """Books stay as the law asks. Cards go; a sweep has the payment processor forget its customer, too."""
     SavedCard.objects.filter(user=user).delete()
     Subscription.objects.filter(user=user).update(billing_details={}, failure="")
+    _forget_events(user)
     accounts = PayoutAccount.objects.filter(user=user)
     accounts.filter(payouts=None).delete()
     accounts.filter(replaced_at=None).update(replaced_at=now)
+
+
+def _forget_events(user: User) -> None:
+    """Who the payment processor said that they are: in its messages about their customer, their account, their address."""
+    about = Q(account__in=PayoutAccount.objects.filter(user=user).exclude(stripe_account="").values("stripe_account"))
+    for customer in StripeCustomer.objects.filter(user=user):
+        about |= Q(payload__data__object__customer=customer.stripe_id) | Q(object_id=customer.stripe_id)
+    for address in addresses_of(user):
+        about |= Q(payload__icontains=json.dumps(address))
+    scrub_facts(WebhookEvent.objects.filter(about), "payload", words_of(user), called=WHO)
 
 
 ROOM = Room(
@@ -185,7 +207,7 @@ ROOM = Room(
         "billing.Payment": ["failure"],
         "billing.Payout": ["failure"],
         "billing.PayoutHold": ["reason", "released_because"],
-        "billing.WebhookEvent": ["payload", "error"],
+        "billing.WebhookEvent": ["error"],
         "billing.Difference": ["ours", "theirs", "what"],
     },
     kept=[

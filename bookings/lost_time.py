@@ -1,7 +1,8 @@
 """Time of a booking that its buyer could not use, and what comes back for it: read by code and pages alike.
 
 Rules: When. A late hand-over that has not been made up by moving the end, and the minutes without a heartbeat after the
-first few, are refunded pro rata when the booking ends.
+first few, are refunded pro rata when the booking ends: of its price, or where it was ended early, of what the time until
+then was charged at.
 """
 
 from collections.abc import Iterator
@@ -12,9 +13,10 @@ from decimal import Decimal
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from bookings.let_in import lacked_a_key
 from bookings.models import Booking
+from bookings.terms import charged_for_used
 from common.money import rounded
-from machines.models import Work, WorkKind, WorkState
 from machines.services.downtime import down_intervals
 
 MINUTE = timedelta(minutes=1)
@@ -93,8 +95,6 @@ def lost_time(booking: Booking, *, now: datetime) -> LostTime:
     booked = booking.booked_duration // MINUTE
     # What was given back for the time that was left is not lost once more.
     lost = min(late + max(0, down - free), booked, (booking.booked_until - booking.start) // MINUTE)
-    amount = rounded(booking.price_total * lost / booked, booking.currency)
-    amount = min(amount, booking.price_total - booking.unused_amount)
     return LostTime(
         since=booking.start,
         until=booking.end,
@@ -104,20 +104,16 @@ def lost_time(booking: Booking, *, now: datetime) -> LostTime:
         down=down,
         free=min(free, down),
         lost=lost,
-        amount=booking.lost_amount if booking.settled_at else amount,
+        amount=booking.lost_amount if booking.settled_at else _worth(booking, lost),
     )
 
 
-def lacked_a_key(booking: Booking) -> bool:
-    """The buyer has given no key to let in, or took it back at once: that nobody came in is not the machine's doing."""
-    asked = Work.objects.filter(booking_id=booking.pk, kind=WorkKind.PROVISION).exclude(state=WorkState.CANCELED)
-    return (
-        booking.is_automatic
-        and booking.started_at is not None
-        and getattr(booking, "access", None) is None
-        and booking.machine.agents.enrolled().filter(enrolled_at__lt=booking.end).exists()
-        and not asked.exists()
-    )
+def _worth(booking: Booking, lost: int) -> Decimal:
+    """What so many minutes of a booking were charged at."""
+    price, minutes = booking.price_total, booking.booked_duration // MINUTE
+    if booking.ended_early_at is not None:
+        price, minutes = charged_for_used(booking), (booking.booked_until - booking.start) // MINUTE
+    return rounded(price * lost / minutes, booking.currency) if lost else Decimal(0)
 
 
 def _ready(booking: Booking, until: datetime) -> datetime:

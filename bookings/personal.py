@@ -10,8 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts.models import Organization, User
 from accounts.privacy import Kept, Obstacle, Room, StoredFile, fields_of, table
+from accounts.traces import addresses_of
 from bookings.lifecycle import LIVE
 from bookings.models import (
     Access,
@@ -133,10 +134,19 @@ def erase(user: User, now: datetime) -> None:
     """Bookings stay, with ids only: invoices have their own copy of whom they name. Keys that agents were given go."""
     bookings = Booking.objects.of_buyer(user)
     bookings.filter(organization=None).exclude(billed_to={}).update(billed_to={})
+    _forget_where_invoices_went(user)
     for work in Work.objects.filter(booking_id__in=bookings.values("pk")).iterator(100):
         kept = {"payload": _without_keys(work.payload), "result": _without_keys(work.result)}
         if kept != {"payload": work.payload, "result": work.result}:
             Work.objects.filter(pk=work.pk).update(**kept)
+
+
+def _forget_where_invoices_went(user: User) -> None:
+    """The organization that pays stays in its bookings; the address may be that of whoever owned it then."""
+    theirs = Organization.objects.filter(Q(owner=user) | Q(created_by=user) | Q(memberships__user=user))
+    bookings = Booking.objects.filter(organization__in=theirs.values("pk"), billed_to__email__in=addresses_of(user))
+    for booking in bookings.iterator(100):
+        Booking.objects.filter(pk=booking.pk).update(billed_to=booking.billed_to | {"email": ""})
 
 
 def _without_keys(said: object) -> object:
@@ -150,8 +160,6 @@ ROOM = Room(
     erase=erase,
     goes=[_("Your bookings name nobody any more. The keys that machines were given are taken out of our records.")],
     texts={
-        # Those of an organization's bookings may have the address of whoever owned it then.
-        "bookings.Booking": ["billed_to"],
         "bookings.BookingEvent": ["what", "detail"],
         "bookings.Approval": ["reason", "answer"],
         "bookings.Access": ["note"],

@@ -1,7 +1,7 @@
 """What an organization spends, as its page and its files tell it. Reads only; amounts include tax, by currency.
 
-A booking counts with what it costs (:func:`bookings.services.budgets.committed`), at the moment it was asked for: as in
-budgets. Days, months and years are those of the calendar in UTC.
+A booking counts with what it costs (:func:`bookings.services.budgets.committed`), at the moment it was asked for, and each
+extension at the moment that one was: as in budgets. Days, months and years are those of the calendar in UTC.
 """
 
 from collections import defaultdict
@@ -15,14 +15,14 @@ from typing import Any
 from uuid import UUID
 
 from babel.dates import format_skeleton
-from django.db.models import Case, Count, DateTimeField, Q, Sum, When
-from django.db.models.functions import TruncDay, TruncMonth
+from django.db.models import Case, Count, DateTimeField, Exists, F, OuterRef, Q, QuerySet, Sum, When
+from django.db.models.functions import Greatest, Least, TruncDay, TruncMonth
 from django.utils.translation import gettext
 
 from accounts.models import Organization, Project, User
 from bookings.lifecycle import BookingStatus
-from bookings.models import Booking, BookingQuerySet
-from bookings.services.budgets import AMOUNT, NOTHING, committed
+from bookings.models import Booking, BookingQuerySet, Charge, ChargeKind, ChargeStatus
+from bookings.services.budgets import AMOUNT, NOTHING, committed, held, total_of
 from bookings.stretches import DAY, Stretch
 from common.charts import BarChart, make_bars
 from common.formats import language, locale, money
@@ -44,16 +44,28 @@ MOST = 12
 
 def bookings_of(organization: Organization, *, member: User | None, now: datetime) -> BookingQuerySet:
     """Those of the organization, or of one member, with ``cost``: what each costs. A hold that has lapsed costs nothing."""
-    lapsed = Q(status=BookingStatus.PENDING, paid_at=None, hold_expires_at__lte=now)
     found = Booking.objects.filter(organization=organization)
     if member is not None:
         found = found.filter(buyer=member)
-    return found.annotate(cost=Case(When(lapsed, then=NOTHING), default=committed(), output_field=AMOUNT))
+    return found.annotate(cost=_cost(committed(now=now), now=now))
 
 
-def within(bookings: BookingQuerySet, stretch: Stretch) -> BookingQuerySet:
-    """Those that were asked for in that time."""
-    return bookings.filter(created_at__gte=stretch.start, created_at__lt=stretch.end)
+def within(bookings: BookingQuerySet, stretch: Stretch, *, now: datetime) -> BookingQuerySet:
+    """Those that were asked for or extended in that time, with what was asked for in it as their ``cost``."""
+    in_it = Q(created_at__gte=stretch.start, created_at__lt=stretch.end)
+    extended = Exists(Charge.objects.filter(in_it & _extensions(now=now), booking=OuterRef("pk")))
+    cost = committed(now=now, start=stretch.start, end=stretch.end)
+    return bookings.filter(in_it | Q(extended)).annotate(cost=_cost(cost, now=now))
+
+
+def _cost(cost: Case, *, now: datetime) -> Case:
+    lapsed = Q(status=BookingStatus.PENDING, paid_at=None, hold_expires_at__lte=now)
+    return Case(When(lapsed, then=NOTHING), default=cost, output_field=AMOUNT)
+
+
+def _extensions(*, now: datetime) -> Q:
+    """Charges that count at a moment of their own."""
+    return Q(kind=ChargeKind.EXTENSION, status=ChargeStatus.PAID) | held(now=now)
 
 
 def _counted(bookings: BookingQuerySet, *, now: datetime) -> BookingQuerySet:
@@ -106,7 +118,7 @@ def spend(bookings: BookingQuerySet, stretch: Stretch, *, by_member: bool, now: 
     Args:
         by_member: whether whoever looks may know what each member spent.
     """
-    counted = _counted(within(bookings, stretch), now=now)
+    counted = _counted(within(bookings, stretch, now=now), now=now)
     totals = tuple(
         Part(currency, currency, count, rounded(cost, currency)) for currency, _, count, cost in _sums(counted)
     )
@@ -123,10 +135,11 @@ def spend(bookings: BookingQuerySet, stretch: Stretch, *, by_member: bool, now: 
         for key, title, column, field, names in wanted
         if by_member or key != "member"
     ]
-    return Spend(totals, _charts(counted, stretch, totals), stretch.days <= BY_DAY, tuple(tables))
+    charts = _charts(_moments(counted, stretch, now=now), stretch, totals)
+    return Spend(totals, charts, stretch.days <= BY_DAY, tuple(tables))
 
 
-def _sums(counted: BookingQuerySet, by: str | None = None) -> list[tuple[str, Any, int, Decimal]]:
+def _sums(counted: QuerySet[Any], by: str | None = None) -> list[tuple[str, Any, int, Decimal]]:
     """Currency, thing, how many bookings, what they cost: the currencies in order, the most first."""
     rows = counted.values("currency", *([by] if by else [])).annotate(count=Count("pk"), total=Sum("cost"))
     found = [(row["currency"], row[by] if by else None, row["count"], row["total"]) for row in rows]
@@ -185,12 +198,37 @@ def _gpus(models: set[str]) -> dict[Any, tuple[str, str]]:
 # Over time -------------------------------------------------------------------------------------------------
 
 
-def _charts(counted: BookingQuerySet, stretch: Stretch, totals: Iterable[Part]) -> tuple[BarChart, ...]:
+def _moments(counted: BookingQuerySet, stretch: Stretch, *, now: datetime) -> QuerySet[Charge]:
+    """What was asked for in that time, each with its ``moment`` and its ``cost``: first charges stand for their bookings
+    without extensions. They add up to what the bookings cost, for what came back was for the newest first.
+    """
+    later = total_of(
+        Q(kind=ChargeKind.EXTENSION, status=ChargeStatus.PAID, number__gt=OuterRef("number")), booking="booking"
+    )
+    back = Greatest(F("booking__given_back") - later, NOTHING, output_field=AMOUNT)
+    is_first = Q(kind=ChargeKind.BOOKING)
+    return (
+        Charge.objects.filter(is_first | _extensions(now=now), booking__in=counted.values("pk"))
+        .annotate(
+            moment=Case(When(is_first, then=F("booking__created_at")), default=F("created_at")),
+            cost=Case(
+                When(is_first, then=F("booking__price_total") - later - back),
+                When(status=ChargeStatus.PAID, then=F("amount") - Least(F("amount"), back, output_field=AMOUNT)),
+                default=F("amount"),
+                output_field=AMOUNT,
+            ),
+        )
+        .filter(moment__gte=stretch.start, moment__lt=stretch.end)
+        .order_by()
+    )
+
+
+def _charts(asked: QuerySet[Charge], stretch: Stretch, totals: Iterable[Part]) -> tuple[BarChart, ...]:
     """A chart for each currency: a bar a day, or a month where that would be too many."""
     by_day = stretch.days <= BY_DAY
-    trunc = (TruncDay if by_day else TruncMonth)("created_at", tzinfo=UTC, output_field=DateTimeField())
+    trunc = (TruncDay if by_day else TruncMonth)("moment", tzinfo=UTC, output_field=DateTimeField())
     spent: dict[str, dict[date, Decimal]] = defaultdict(dict)
-    for currency, moment, _, cost in _sums(counted.annotate(bucket=trunc), "bucket"):
+    for currency, moment, _, cost in _sums(asked.annotate(bucket=trunc), "bucket"):
         spent[currency][moment.date()] = cost
     buckets = list(_days(stretch) if by_day else _months(stretch))
     names = [_label(bucket, stretch, by_day=by_day) for bucket in buckets]

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_stubs_ext import StrOrPromise
 
 from bookings.availability import MINUTE, whole_minute
-from bookings.lost_time import lacked_a_key
+from bookings.let_in import was_never_let_in
 from bookings.models import Booking, Charge
 from common.languages import said_later
 from common.money import rounded
@@ -186,12 +186,6 @@ def earliest_end(booking: Booking, *, now: datetime) -> datetime:
     return min(booking.end, max(whole_minute(now), booking.start + MINUTE))
 
 
-def was_never_let_in(booking: Booking, *, now: datetime) -> bool:
-    """Started long enough ago, and the machine has not let its buyer in, who has given a key."""
-    is_overdue = booking.started_at is not None and now >= booking.start + settings.MARKETPLACE_LATE_START
-    return is_overdue and getattr(booking, "access", None) is None and not lacked_a_key(booking)
-
-
 def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = None) -> Ending:
     """What ending a running booking early gives back. Changes nothing.
 
@@ -200,6 +194,7 @@ def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = 
     get that step's share of what was paid for them. Rounded once a line, and never more than was paid.
 
     The time that was used never costs less than if it had been booked by itself: else who wants a day books a month.
+    What of it was lost comes back when the booking ends, at what it was charged at: :func:`charged_for_used`.
 
     Args:
         at: the new end; if not given, the next whole minute.
@@ -213,9 +208,10 @@ def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = 
         lines: tuple[Unused, ...] = (Unused(booking.end - end, Decimal(1), price, price),)
         because: StrOrPromise = gettext_lazy("You have not been let in: everything comes back.")
     else:
-        lines = tuple(_unused(booking, [charge for charge in charges if charge.is_paid], end, price))
+        paid = [charge for charge in charges if charge.is_paid]
+        lines = tuple(_unused(booking, paid, end, price))
         terms = frozen_into(booking)
-        alone = _alone(booking, end)
+        alone = _alone(booking, paid, end)
         because = said_later(
             lambda: (
                 _("%(kind)s terms, as if each unused minute began then: %(terms)s")
@@ -225,25 +221,50 @@ def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = 
     return Ending(end, lines, price, open_stages, alone, booking.currency, because)
 
 
-def _alone(booking: Booking, end: datetime) -> Decimal:
-    """What the time until ``end`` would have cost, had no more been booked."""
-    rates, used = booking.rates, end - booking.start - booking.made_up
-    if rates is None or used <= timedelta(0):
+def charged_for_used(booking: Booking) -> Decimal:
+    """What a booking that was ended early was charged for the time until then, and is what lost time in it is worth.
+
+    All that was kept, except what the terms keep of the time that was left.
+    """
+    lines = _unused(booking, list(booking.charges.paid()), booking.end, booking.price_total)
+    for_the_rest = sum((line.price - line.back for line in lines), Decimal(0))
+    return max(booking.price_total - booking.unused_amount - for_the_rest, Decimal(0))
+
+
+def _alone(booking: Booking, paid: Sequence[Charge], end: datetime) -> Decimal:
+    """What the time until ``end`` would have cost, had no more been booked.
+
+    Extensions were sold at the rates of their day: of each counts as much as the booking's own rates would ask for the
+    used part of it, in proportion to what it cost. So one that was bought at half the rates counts half.
+    """
+    rates, used = booking.rates, end - booking.made_up
+    if rates is None or used <= booking.start:
         return Decimal(0)
-    listed = pricing.quote(rates, booking.start, booking.start + used).total
-    return booking.treatment.payable(listed, booking.currency)
+
+    def listed(until: datetime) -> Decimal:
+        return pricing.quote(rates, booking.start, until).total
+
+    extensions = [charge for charge in paid if charge.is_extension and charge.covers_from < used]
+    first = min((charge.covers_from for charge in extensions), default=used)
+    alone = booking.treatment.payable(listed(first), booking.currency)
+    for charge in extensions:
+        until = min(used, charge.covers_until)
+        before = listed(charge.covers_from)
+        part, whole = listed(until) - before, listed(charge.covers_until) - before
+        if not whole:  # those rates would have asked nothing for it: by its minutes
+            part, whole = Decimal((until - charge.covers_from) // RESOLUTION), Decimal(charge.length // RESOLUTION)
+        alone += charge.amount * part / whole
+    return rounded(alone, booking.currency)
 
 
 def _unused(booking: Booking, paid: Sequence[Charge], end: datetime, most: Decimal) -> Iterator[Unused]:
     """The furthest time first. ``most``: no more comes back of them together."""
     for ahead, until, share in frozen_into(booking).spans():
-        first = end + ahead
-        last = booking.end if until is None else min(booking.end, end + until)
+        first, last = end + ahead, None if until is None else end + until
         length, price = timedelta(0), Decimal(0)
         for charge in paid:
-            covered = min(charge.covers_until + booking.made_up, last) - max(
-                charge.covers_from + booking.made_up, first
-            )
+            begins, ends = charge.covers_from + booking.made_up, charge.covers_until + booking.made_up
+            covered = (ends if last is None else min(ends, last)) - max(begins, first)
             if covered > timedelta(0):
                 length += covered
                 price += charge.amount * (covered // RESOLUTION) / (charge.length // RESOLUTION)

@@ -128,6 +128,7 @@ ROOM = Room(
     erase=erase,
     goes=[_("Your machines leave the market; their names, descriptions and addresses go, and their agents are let go.")],
     texts={
+        "machines.Agent": ["revoked_because"],
         "machines.Challenge": ["reason"],
         "machines.Benchmark": ["reason"],
         "machines.MaintenanceWindow": ["note"],

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 from django.urls import reverse
@@ -13,12 +12,13 @@ from django.utils.translation import gettext as _
 
 from accounts import privacy
 from accounts.event_kinds import EventKind
-from accounts.models import BillingDetails, DeletionRequest, Notification, Organization, SSHKey, User, Verification
+from accounts.models import DeletionRequest, Notification, User
 from accounts.outbox import write_farewell, written_for
 from accounts.privacy import Obstacle
-from accounts.scrubbing import Traces, scrub, scrub_history
+from accounts.scrubbing import scrub, scrub_history
 from accounts.services.roles import require_administrator
 from accounts.services.telling import tell
+from accounts.traces import traces_of
 from common import formats
 from common.errors import MarketplaceError
 from common.history.facts import because
@@ -162,10 +162,10 @@ def erase(person: User, *, now: datetime) -> None:
     """Take a person out of every room, the uppermost first, and out of what others keep. In a transaction."""
     traces = traces_of(person)
     take_out(person, now=now)
-    for room in privacy.rooms():
-        for label, columns in room.texts.items():
-            scrub(label, columns, traces)
-    scrub_history(traces)
+    texts = {label: columns for room in privacy.rooms() for label, columns in room.texts.items()}
+    for label, columns in texts.items():
+        scrub(label, columns, traces)
+    scrub_history(texts, traces)
 
 
 def take_out(person: User, *, now: datetime) -> None:
@@ -173,22 +173,6 @@ def take_out(person: User, *, now: datetime) -> None:
     with because(_("The account was deleted.")):
         for room in reversed(privacy.rooms()):
             room.erase(person, now)
-
-
-def traces_of(person: User) -> Traces:
-    """What others' texts may tell of them. The name of an institution is not theirs alone while others bear it."""
-    words = [person.email, person.name, person.organization_name]
-    words += EmailAddress.objects.filter(user=person).values_list("email", flat=True)
-    words += Verification.objects.filter(user=person).values_list("legal_name", flat=True)
-    for key in SSHKey.objects.filter(user=person):
-        words += [key.public_key, key.fingerprint]
-    for details in BillingDetails.objects.filter(user=person):
-        words += [details.name, details.street, details.invoice_email, details.vat_id]
-    names = {str(word) for word in words if word}
-    shared = {*Organization.objects.filter(name__in=names).values_list("name", flat=True)}
-    colleagues = User.objects.exclude(pk=person.pk).filter(organization_name__in=names)
-    shared |= {*colleagues.values_list("organization_name", flat=True)}
-    return Traces.among(names - shared)
 
 
 def _hold_up(request: DeletionRequest, person: User, obstacles: Sequence[Obstacle], *, now: datetime) -> None:

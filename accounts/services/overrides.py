@@ -25,11 +25,14 @@ def override_verification(
 
     Raises:
         NotAnAdministrator, TakesTwo: not two administrators.
-        VerificationError: it has not been decided the other way, or is one of theirs.
+        VerificationError: it has not been decided the other way, another one of the person's counts, or it is one of
+            the administrators' own.
     """
     require_two(by=by, second=second)
-    row = Verification.objects.select_for_update(of=("self",)).select_related("user").get(pk=verification.pk)
-    check_override(row, approve=approve)
+    # All of the person's, in one order: another one may be decided in this moment.
+    theirs = Verification.objects.select_for_update(of=("self",)).select_related("user").order_by("pk")
+    row = next(one for one in theirs.filter(user=verification.user_id) if one.pk == verification.pk)
+    check_override(row, approve=approve, now=now)
     if row.user in (by, second):
         raise VerificationError(_("You cannot decide about yourself. Another administrator has to."))
     status = Verification.Status.APPROVED if approve else Verification.Status.REJECTED
@@ -43,10 +46,12 @@ def override_verification(
     return row
 
 
-def check_override(verification: Verification, *, approve: bool) -> None:
-    """
+def check_override(verification: Verification, *, approve: bool, now: datetime) -> None:
+    """Whether it may be turned around. An approval is taken back whatever else there is: it may be forged like others.
+
     Raises:
-        VerificationError: it has not been decided the other way; or another one of the person's counts now.
+        VerificationError: it has not been decided the other way; or it is to be approved, and another one of the
+            person's is approved now, or a newer one was decided.
     """
     before = Verification.Status.REJECTED if approve else Verification.Status.APPROVED
     if verification.status != before:
@@ -54,6 +59,12 @@ def check_override(verification: Verification, *, approve: bool) -> None:
             _("Only what was decided the other way is turned around. This is: %s.")
             % str(verification.get_status_display()).lower()
         )
+    others = Verification.objects.filter(user=verification.user_id).exclude(pk=verification.pk)
+    if approve and others.valid(now=now).exists():
+        raise VerificationError(_("Another request of this person is approved. That one counts."))
+    newer = others.filter(submitted_at__gt=verification.submitted_at)
+    if approve and newer.filter(status__in=[Verification.Status.APPROVED, before]).exists():
+        raise VerificationError(_("A newer request of this person has been decided. Turn that one around instead."))
 
 
 @transaction.atomic

@@ -16,6 +16,8 @@ from django.utils.translation import gettext
 from accounts.models import EmailDomain, Organization, SignOnKind, SingleSignOn, User
 from accounts.permissions import OrganizationAction, require_in
 from accounts.services import organization_news as news
+from accounts.services import sign_on_news
+from accounts.services.admittance import looking_after_one
 from accounts.services.organizations import OrganizationError, locked_organization
 from accounts.services.roles import require_administrator
 from accounts.sso import oidc
@@ -40,7 +42,15 @@ class SignOnError(OrganizationError):
 
 
 def save_oidc(
-    *, organization: Organization, by: User, slug: str, issuer: str, client_id: str, secret: str, first_role: str
+    *,
+    organization: Organization,
+    by: User,
+    slug: str,
+    issuer: str,
+    client_id: str,
+    secret: str,
+    first_role: str,
+    now: datetime,
 ) -> SingleSignOn:
     """Have members sign in by OpenID Connect. The provider is asked what it says about itself, now.
 
@@ -59,7 +69,7 @@ def save_oidc(
         raise SignOnError(gettext("Enter the client secret that the provider gave you."), field="secret")
     sealed = seal(secret) if secret or stored is None else stored.sealed_secret
     values = {"kind": SignOnKind.OIDC, "issuer": issuer, "client_id": client_id, "sealed_secret": sealed}
-    return _save(organization, by, slug, first_role, values | {"sign_in_url": "", "certificates": ""})
+    return _save(organization, by, slug, first_role, values | {"sign_in_url": "", "certificates": ""}, now)
 
 
 def save_saml(
@@ -71,6 +81,7 @@ def save_saml(
     sign_in_url: str,
     certificates: str,
     first_role: str,
+    now: datetime,
 ) -> SingleSignOn:
     """Have members sign in by SAML.
 
@@ -89,7 +100,7 @@ def save_saml(
         "client_id": "",
         "sealed_secret": "",
     }
-    return _save(organization, by, slug, first_role, values)
+    return _save(organization, by, slug, first_role, values, now)
 
 
 def _check_issuer(issuer: str) -> None:
@@ -103,8 +114,10 @@ def _check_issuer(issuer: str) -> None:
         ) from error
 
 
-def _save(organization: Organization, by: User, slug: str, first_role: str, values: dict[str, Any]) -> SingleSignOn:
-    """Another provider knows nobody yet; one that was changed has to be proved before it is required again."""
+def _save(
+    organization: Organization, by: User, slug: str, first_role: str, values: dict[str, Any], now: datetime
+) -> SingleSignOn:
+    """What was changed has to be proved before it is required again. Who looks after the organization is told."""
     try:
         with transaction.atomic():
             row = locked_organization(organization.pk)
@@ -112,13 +125,16 @@ def _save(organization: Organization, by: User, slug: str, first_role: str, valu
             found = SingleSignOn.objects.filter(organization=row).first()
             sign_on = found or SingleSignOn(organization=row)
             before = {name: getattr(sign_on, name) for name in values}
-            if found and before != values:
+            is_changed = found is None or before != values
+            if is_changed:
                 sign_on.proved_at, sign_on.is_required = None, False
-            if found and (before["kind"], before["issuer"]) != (values["kind"], values["issuer"]):
-                _forget_accounts(found)
+            if found:
+                _forget_accounts_of_another(found, before, values)
             for name, value in (values | {"slug": slug, "first_role": first_role}).items():
                 setattr(sign_on, name, value)
             sign_on.save()
+            if is_changed:
+                sign_on_news.saved(sign_on, by=by, now=now)
     except IntegrityError as error:
         if not violates(error, "single_sign_on_slug_key"):
             raise
@@ -129,16 +145,27 @@ def _save(organization: Organization, by: User, slug: str, first_role: str, valu
     return sign_on
 
 
+def _forget_accounts_of_another(sign_on: SingleSignOn, before: dict[str, Any], values: dict[str, Any]) -> None:
+    """Another provider knows nobody yet. One of the same name that signs with other keys may be another one, too: it
+    goes on for members, and whoever looks after an organization shows again that it is them (``admittance``)."""
+    is_other = {name for name in values if before[name] != values[name]}
+    if is_other & {"kind", "issuer"}:
+        _forget_accounts(sign_on)
+    elif is_other & {"client_id", "certificates"}:
+        SocialAccount.objects.filter(provider=sign_on.provider_id, user__in=looking_after_one()).delete()
+
+
 def _forget_accounts(sign_on: SingleSignOn) -> None:
     """Whom the provider knows by which identifier. The people and their memberships stay."""
     SocialAccount.objects.filter(provider=sign_on.provider_id).delete()
 
 
 @transaction.atomic
-def require_sign_on(*, organization: Organization, by: User, is_required: bool) -> SingleSignOn:
+def require_sign_on(*, organization: Organization, by: User, is_required: bool, now: datetime) -> SingleSignOn:
     """Refuse members with addresses of the organization's domains every other way to sign in, or allow it again.
 
-    Never its owner: whatever becomes of the provider, somebody can still come in and change it.
+    Never its owner: whatever becomes of the provider, somebody can still come in and change it. Its administrators once
+    the provider knows them (:func:`accounts.services.admittance.required_of`).
 
     Raises:
         SignOnError: nobody has signed in by it as it is set up now, or no domain is approved.
@@ -160,12 +187,13 @@ def require_sign_on(*, organization: Organization, by: User, is_required: bool) 
     if sign_on.is_required != is_required:
         sign_on.is_required = is_required
         sign_on.save(update_fields=["is_required"])
+        sign_on_news.required(sign_on, by=by, now=now)
         log.info("single sign-on of organization %s required: %s, by user %s", row.pk, is_required, by.pk)
     return sign_on
 
 
 @transaction.atomic
-def remove_sign_on(*, organization: Organization, by: User) -> None:
+def remove_sign_on(*, organization: Organization, by: User, now: datetime) -> None:
     """Nobody signs in by it any more. Whoever has no password gets one by mail. Doing so twice is quiet.
 
     Raises:
@@ -177,6 +205,7 @@ def remove_sign_on(*, organization: Organization, by: User) -> None:
     if sign_on is not None:
         _forget_accounts(sign_on)
         sign_on.delete()
+        sign_on_news.removed(row, by=by, now=now)
         log.info("single sign-on of organization %s removed by user %s", row.pk, by.pk)
 
 

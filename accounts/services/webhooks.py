@@ -20,6 +20,7 @@ from accounts.models import (
     WebhookEndpoint,
     WebhookKind,
 )
+from accounts.permissions import OrganizationAction, require_in
 from common import outward
 from common.errors import MarketplaceError
 from common.ids import uuid7
@@ -134,6 +135,7 @@ def add_endpoint(
 
     Raises:
         WebhookError: too many, no event, or not an address for this kind.
+        NotAllowed: they do not look after the organization's, or not any more.
         common.outward.TargetRefused: nothing is sent to such an address.
         common.outward.NoAnswer: its host cannot be found.
     """
@@ -144,7 +146,8 @@ def add_endpoint(
         if organization is None:
             User.objects.select_for_update(no_key=True).get(pk=user.pk)
         else:
-            Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+            row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+            require_in(user, row, OrganizationAction.EDIT_WEBHOOKS)
         if owned_by(user, organization).count() >= MOST_ENDPOINTS:
             raise WebhookError(_("There are %(count)s already. Remove one first.") % {"count": MOST_ENDPOINTS})
         endpoint = WebhookEndpoint.objects.create(

@@ -19,8 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.utils.translation import gettext
-from django.utils.translation import gettext_noop as noop
+from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import SignOnKind, SingleSignOn, User
 from accounts.services import admittance
@@ -115,7 +114,9 @@ def _confirmed(request: HttpRequest, login: SocialLogin, sign_on: SingleSignOn, 
     """Whoever is signed in has shown at the provider again who they are: they go on where they were."""
     user = request.user
     if not isinstance(user, User) or str(user.pk) != asked.get("user"):
-        raise admittance.SignInRefused(noop("You are signed in as somebody else here than when you were sent there."))
+        raise admittance.SignInRefused(
+            gettext_noop("You are signed in as somebody else here than when you were sent there.")
+        )
     admittance.confirm_again(
         sign_on=sign_on, said=login.asserted, user=user, began=float(asked["began"]), now=timezone.now()
     )

@@ -21,6 +21,7 @@ from accounts.requests import AuthenticatedRequest
 from accounts.services.deletions import CannotGo, ask_for_deletion, take_back
 from accounts.services.exports import ask_for_export, newest_of, open_export
 from accounts.stepup import POST, require_step_up, step_up
+from accounts.views.sso import POSTED, POSTED_FOR
 from common.errors import MarketplaceError
 
 
@@ -52,6 +53,11 @@ def _cookies() -> list[tuple[str, str, str]]:
             _("1 year"),
         ),
         (settings.LANGUAGE_COOKIE_NAME, _("The language that you have chosen at the foot of a page."), _("1 year")),
+        (
+            POSTED,
+            _("Which answer of your organization's provider is yours, when you sign in there."),
+            ngettext("%(count)s minute", "%(count)s minutes", POSTED_FOR // 60) % {"count": POSTED_FOR // 60},
+        ),
     ]
 
 

@@ -83,7 +83,7 @@ def sign_on_edit(request: AuthenticatedRequest, pk: UUID, kind: str) -> HttpResp
     form = FORMS[kind](request.POST if request.method == "POST" else None, organization=organization, stored=stored)
     if request.method == "POST" and form.is_valid():
         try:
-            SAVE[kind](organization=organization, by=request.user, **form.cleaned_data)
+            SAVE[kind](organization=organization, by=request.user, now=timezone.now(), **form.cleaned_data)
         except MarketplaceError as error:
             form.add_error(error.field if error.field in form.fields else None, error.message)
         else:
@@ -154,7 +154,7 @@ def _done(
     organization, _powers = organization_of(request, pk, OrganizationAction.EDIT_SIGN_ON)
     require_step_up(request)
     try:
-        service(organization=organization, by=request.user, **how)
+        service(organization=organization, by=request.user, now=timezone.now(), **how)
     except MarketplaceError as error:
         messages.error(request, error.message)
     else:

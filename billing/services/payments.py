@@ -29,7 +29,7 @@ from bookings.models import Booking, Charge, ChargeKind
 from bookings.services.charges import Confirmation
 from bookings.services.confirm import confirm_charge
 from bookings.services.history import note
-from bookings.services.locks import locked
+from bookings.services.locks import locked, locked_with_organization
 from bookings.services.purposes import why_not_for_it_any_more
 from common.money import to_minor
 
@@ -131,7 +131,7 @@ def begin(
     charge.booking = booking
     if not charge.is_payable(now=now):
         raise PaymentError(why_not_payable(charge))
-    if reason := why_not_for_it_any_more(booking):
+    if not charge.is_stage and (reason := why_not_for_it_any_more(booking)):
         raise PaymentError(reason)
     if wanted is not None and not wanted(charge):
         raise PaymentError(gettext("This is not to be charged now."))
@@ -255,7 +255,7 @@ def apply(intent: Intent, *, now: datetime, failure: str = "") -> Payment | None
     found = _payment_of(intent)
     if found is None:
         return None
-    locked(found.booking_id)  # the booking before the payment, always
+    locked_with_organization(found.booking_id)  # before the payment, always; confirming may ask the organization
     payment = Payment.objects.select_for_update(of=("self",)).select_related("payer", "provider").get(pk=found.pk)
     if payment.stripe_payment_intent is None:
         know_as(payment, intent)

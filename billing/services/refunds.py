@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q, Sum
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
@@ -174,11 +174,13 @@ def check_give_back(payment: Payment, amount: Decimal) -> None:
 
 
 def takes_two_to_give_back(payment: Payment, amount: Decimal) -> bool:
-    """Whether it is more than one administrator may give back alone, with what they have given of this payment before."""
-    before = sum(
-        (refund.amount for refund in payment.refunds.all() if refund.counts and refund.reason in BY_A_PERSON),
-        Decimal(0),
-    )
+    """Whether it is more than one administrator may give back alone, with what was given of this booking before.
+
+    One that failed counts too: it is asked for again by one alone. Then the new row counts in its place.
+    """
+    given = Refund.objects.filter(payment__booking=payment.booking_id, reason__in=BY_A_PERSON)
+    given = given.filter(~Q(status=RefundStatus.FAILED) | Q(retry=None))
+    before = given.aggregate(total=Sum("amount"))["total"] or Decimal(0)
     return bool(before + amount > settings.MARKETPLACE_REFUND_ALONE)
 
 
@@ -202,7 +204,15 @@ def ask_again(*, refund: Refund, by: User, now: datetime) -> Refund:
     amount = min(failed.amount, failed.payment.refundable, postings.credit_of(failed.payment))
     if amount <= 0:
         raise PaymentError("This money has been given back otherwise: the buyer has nothing of it with us.")
-    return request_refund(payment=failed.payment, amount=amount, reason=failed.reason, by=by, now=now, retry_of=failed)
+    return request_refund(
+        payment=failed.payment,
+        amount=amount,
+        reason=failed.reason,
+        by=by,
+        now=now,
+        note=failed.note,
+        retry_of=failed,
+    )
 
 
 def make_due_refunds(*, now: datetime, limit: int = 50) -> int:

@@ -10,8 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, Sum, Value, When
-from django.db.models.functions import Coalesce
+from django.db.models import Case, DecimalField, Expression, F, OuterRef, Q, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce, Greatest
 from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
@@ -68,46 +68,80 @@ class Use:
         return "bad" if self.percent >= 100 else "warn" if self.percent >= STEPS[-1] else ""
 
 
-def committed() -> Case:
-    """What a booking costs its organization, as an expression: with what is held and not paid yet, less what came back."""
-    extension = (
-        Charge.objects.filter(booking=OuterRef("pk"), status=ChargeStatus.OPEN, kind=ChargeKind.EXTENSION)
-        .order_by()
-        .values("booking")
-        .annotate(total=Sum("amount"))
-        .values("total")
-    )
-    return Case(
-        When(status=BookingStatus.CANCELED, paid_at=None, then=NOTHING),
-        default=F("price_total") - F("given_back") + Coalesce(Subquery(extension), NOTHING),
-        output_field=AMOUNT,
-    )
+def held(*, now: datetime) -> Q:
+    """Which extensions are held and not paid yet. One that has lapsed is free again, as a hold is."""
+    return Q(kind=ChargeKind.EXTENSION, status=ChargeStatus.OPEN, expires_at__gt=now)
 
 
-def used_of(budgets: Sequence[Budget], *, now: datetime) -> list[Use]:
-    """What is used of each of an organization's budgets. One query, however many there are."""
+def total_of(charges: Q, *, booking: str = "pk") -> Coalesce:
+    """What these charges of a booking come to, as an expression. ``booking``: how the outer query names it."""
+    sums = Charge.objects.filter(charges, booking=OuterRef(booking)).order_by().values("booking")
+    return Coalesce(Subquery(sums.annotate(total=Sum("amount")).values("total")), NOTHING, output_field=AMOUNT)
+
+
+def committed(*, now: datetime, start: datetime | None = None, end: datetime | None = None) -> Case:
+    """What a booking costs its organization, as an expression: with what is held and not paid yet, less what came back.
+
+    Args:
+        start, end: only what was asked for from ``start`` until before ``end``: each extension counts when it was asked
+            for, the rest when the booking was. What came back was for the newest first.
+    """
+    asked = held(now=now)
+    if start is not None:
+        asked &= Q(created_at__gte=start)
+    if end is not None:
+        asked &= Q(created_at__lt=end)
+    cost = _before(end) + total_of(asked)
+    if start is not None:
+        cost -= _before(start)
+    return Case(When(status=BookingStatus.CANCELED, paid_at=None, then=NOTHING), default=cost, output_field=AMOUNT)
+
+
+def _before(moment: datetime | None) -> Expression:
+    """What a booking costs without the extensions that were asked for from ``moment`` on, and are paid."""
+    if moment is None:
+        return F("price_total") - F("given_back")
+    later = total_of(Q(kind=ChargeKind.EXTENSION, status=ChargeStatus.PAID, created_at__gte=moment))
+    back = Greatest(F("given_back") - later, NOTHING, output_field=AMOUNT)
+    return Case(When(created_at__lt=moment, then=F("price_total") - later - back), default=NOTHING, output_field=AMOUNT)
+
+
+def used_of(budgets: Sequence[Budget], *, now: datetime, at: datetime | None = None) -> list[Use]:
+    """What is used of each of an organization's budgets. One query, however many there are.
+
+    Args:
+        at: a moment of the period that is looked at; ``None``: the present one.
+    """
     if not budgets:
         return []
     # A hold that has lapsed is free again, whether or not the sweep has been there.
     lapsed = Q(status=BookingStatus.PENDING, paid_at=None, hold_expires_at__lte=now)
-    bookings = Booking.objects.filter(~lapsed, organization=budgets[0].organization_id).annotate(cost=committed())
-    sums = bookings.aggregate(
-        **{f"of_{number}": Sum("cost", filter=_counts(budget, now=now)) for number, budget in enumerate(budgets)}
+    periods = [_period(budget, at=at or now, now=now) for budget in budgets]
+    costs = {period: f"cost_{number}" for number, period in enumerate(dict.fromkeys(periods))}
+    bookings = Booking.objects.filter(~lapsed, organization=budgets[0].organization_id).annotate(
+        **{name: committed(now=now, start=start, end=end) for (start, end), name in costs.items()}
     )
-    return [
-        Use(budget, budget.since(now=now), sums[f"of_{number}"] or Decimal(0)) for number, budget in enumerate(budgets)
-    ]
+    numbered = list(enumerate(zip(budgets, periods, strict=True)))
+    sums = bookings.aggregate(
+        **{f"of_{number}": Sum(costs[period], filter=_counts(budget)) for number, (budget, period) in numbered}
+    )
+    return [Use(budget, start, sums[f"of_{number}"] or Decimal(0)) for number, (budget, (start, _end)) in numbered]
 
 
-def _counts(budget: Budget, *, now: datetime) -> Q:
+def _period(budget: Budget, *, at: datetime, now: datetime) -> tuple[datetime | None, datetime | None]:
+    """From when until when what was asked for counts together with what was asked for ``at`` that moment."""
+    start, present = budget.since(now=at), budget.since(now=now)
+    return start, None if start == present else present
+
+
+def _counts(budget: Budget) -> Q:
     """Which bookings of its organization count against it."""
     counts = Q(currency=budget.currency)
     if budget.project_id:
         counts &= Q(project=budget.project_id)
     if budget.member_id:
         counts &= Q(buyer=budget.member_id)
-    since = budget.since(now=now)
-    return counts & Q(created_at__gte=since) if since else counts
+    return counts
 
 
 def check_budgets(
@@ -118,8 +152,12 @@ def check_budgets(
     amount: Decimal,
     currency: str,
     now: datetime,
+    at: datetime | None = None,
 ) -> list[Use]:
     """Whether ``amount`` more fits into every budget that it counts against. With the organization's row locked.
+
+    Args:
+        at: when it was asked for, which says in which period it counts; ``None``: now.
 
     Returns:
         those budgets, as they are before it.
@@ -145,7 +183,7 @@ def check_budgets(
             _("You have no budget in %(currency)s yet. An administrator of %(name)s can give you one.")
             % {"currency": currency, "name": organization.name}
         )
-    uses = used_of(ours, now=now)
+    uses = used_of(ours, now=now, at=at)
     for use in uses:
         if use.used + amount > use.budget.amount:
             raise OverBudget(

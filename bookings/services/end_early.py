@@ -10,13 +10,13 @@ from django.utils.translation import gettext as _
 from accounts.models import User
 from bookings import events, mails
 from bookings.errors import BookingError, NotYours, RefundChanged
-from bookings.lost_time import lacked_a_key
+from bookings.let_in import lacked_a_key, was_never_let_in
 from bookings.models import Booking
 from bookings.services.charges import drop_open, paid_minutes
 from bookings.services.extend import tell_agents
 from bookings.services.history import note
 from bookings.services.locks import locked
-from bookings.terms import Ending, earliest_end, refund_for_ending, was_never_let_in
+from bookings.terms import Ending, earliest_end, refund_for_ending
 from common.formats import money, when_both
 from common.languages import said_later
 

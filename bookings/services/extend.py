@@ -16,7 +16,6 @@ from django.db.models import Max
 from django.utils.translation import gettext
 
 from accounts.models import User
-from accounts.services.organizations import locked_organization
 from bookings import mails
 from bookings.availability import in_the_way
 from bookings.equal import equal_machines
@@ -27,8 +26,8 @@ from bookings.services import provision
 from bookings.services.charges import Confirmation, drop_extension, set_paid
 from bookings.services.history import note
 from bookings.services.late import APART
-from bookings.services.locks import locked, locked_if_idle
-from bookings.services.purposes import check_extension_purpose
+from bookings.services.locks import locked, locked_if_idle, locked_with_organization
+from bookings.services.purposes import check_extension_purpose, is_for_it_still
 from bookings.services.unverified import check_unverified_limit
 from common.errors import violates
 from common.formats import duration, money, when_both
@@ -201,9 +200,8 @@ def request_extension(
         PriceChanged: the quote is no longer ``expected_total``.
         BookingError: the booking, the listing or the end do not fit, or an extension waits for its payment.
     """
-    organization_id = Booking.objects.values_list("organization_id", flat=True).get(pk=booking_id)
-    organization = locked_organization(organization_id) if organization_id else None  # before the booking
-    booking = locked(booking_id)
+    booking = locked_with_organization(booking_id)
+    organization = booking.organization
     if booking.buyer_id != by.pk:
         raise NotYours(gettext("This booking is not yours."))
     if booking.charges.open().filter(kind=ChargeKind.EXTENSION).exists():
@@ -215,7 +213,6 @@ def request_extension(
             % {"before": money(expected_total, quote.currency), "after": money(quote.total, quote.currency)}
         )
     if organization is not None:
-        booking.organization = organization
         check_extension_purpose(booking, new_end=new_end, extra=quote.total, by=by, now=now)
     check_unverified_limit(buyer=by, organization=organization, amount=quote.total, currency=quote.currency, now=now)
     if refusal := extension_clashes(booking, new_end, now=now):
@@ -304,12 +301,15 @@ def confirm_extension(charge: Charge, *, now: datetime) -> Confirmation:
     """An extension is paid: the end moves. What does not fit is said, not raised: the money has arrived either way.
 
     One past its time that no sweep has dropped yet still has the machine. One that has lapsed takes it again if it is
-    still free. Called in a transaction, with the charge's booking locked.
+    still free. One for an organization must be able to become that one's still. Called in a transaction, with the
+    charge's booking and its organization locked.
     """
     booking = charge.booking
     if charge.is_paid:
         return Confirmation.ALREADY_PAID
-    if not can_go_on(booking, now=now) or not (charge.is_open or _take_again(booking, charge)):
+    if not can_go_on(booking, now=now) or not is_for_it_still(charge, now=now):
+        return Confirmation.TOO_LATE
+    if not (charge.is_open or _take_again(booking, charge)):
         return Confirmation.TOO_LATE
     if charge.status == ChargeStatus.DROPPED:
         charge.dropped_at, charge.dropped_because = None, ""

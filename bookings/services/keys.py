@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import SSHKey, User
+from accounts.permissions import NotAllowed, OrganizationAction, require_in
 from accounts.services.ssh_keys import add_key
 from bookings import mails
 from bookings.errors import BookingError, NotYours
@@ -33,7 +34,8 @@ def choose_keys(*, booking_id: UUID, by: User, keys: Collection[UUID] | None, no
 
     Raises:
         NotYours: the person is not its buyer.
-        BookingError: the booking is over, nothing is chosen, or a key is not the buyer's, or not any more.
+        BookingError: the booking is over, nothing is chosen, a key is not the buyer's, or not any more, or they do not
+            book for its organization any more.
     """
     booking = _to_change(booking_id, by, now=now)
     before = _fingerprints(booking)
@@ -55,7 +57,7 @@ def add_key_to(*, booking_id: UUID, by: User, text: str, name: str, now: datetim
 
     Raises:
         NotYours: the person is not its buyer.
-        BookingError: the booking is over.
+        BookingError: the booking is over, or they do not book for its organization any more.
         accounts.ssh.BadKey: the text is no usable public key, or the person has it already.
     """
     booking = _to_change(booking_id, by, now=now)
@@ -74,6 +76,11 @@ def _to_change(booking_id: UUID, by: User, *, now: datetime) -> Booking:
         raise NotYours(_("This booking is not yours."))
     if not can_choose_keys(booking, now=now):
         raise BookingError(_("This booking is over: nobody is let in any more."))
+    if booking.organization is not None:
+        try:
+            require_in(by, booking.organization, OrganizationAction.BOOK)
+        except NotAllowed as refused:
+            raise BookingError(refused.message) from refused
     return booking
 
 

@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
+from accounts.services.organizations import locked_organization
 from bookings.models import Booking
 
 
 def locked(booking_id: UUID) -> Booking:
     """The booking, locked until the transaction ends, with its machine, listing and people loaded.
 
-    Whoever locks more than one row locks the booking first.
+    Whoever locks more than one row locks the booking first; only its organization's row comes before it
+    (:func:`locked_with_organization`).
 
     Raises:
         Booking.DoesNotExist: there is none.
@@ -18,6 +20,19 @@ def locked(booking_id: UUID) -> Booking:
         .select_related("machine__provider", "listing", "buyer")
         .get(pk=booking_id)
     )
+
+
+def locked_with_organization(booking_id: UUID) -> Booking:
+    """As :func:`locked`, with the row of the organization that it is for, if there is one, locked before it.
+
+    Raises:
+        Booking.DoesNotExist: there is none.
+    """
+    organization_id = Booking.objects.values_list("organization_id", flat=True).get(pk=booking_id)
+    organization = locked_organization(organization_id) if organization_id else None
+    booking = locked(booking_id)
+    booking.organization = organization
+    return booking
 
 
 def locked_if_idle(booking_id: UUID) -> Booking | None:

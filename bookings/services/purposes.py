@@ -13,8 +13,8 @@ from django.utils.translation import gettext as _
 from accounts.models import CostCentre, Membership, Organization, Project, User
 from accounts.permissions import NotAllowed, OrganizationAction, may_in, membership_of, require_in
 from bookings.errors import BookingError
-from bookings.models import Booking
-from bookings.services.budgets import check_budgets, warn_of_budgets
+from bookings.models import Booking, Charge
+from bookings.services.budgets import OverBudget, check_budgets, warn_of_budgets
 from common.formats import day, money
 
 #: An approval is waited for at least so long, and at most half the time to the start.
@@ -114,12 +114,13 @@ def _check_cost_centre(organization: Organization, code: str) -> None:
 
 
 def why_not_for_it_any_more(booking: Booking) -> str:
-    """Why a booking that is not paid yet cannot become its organization's any more, in words; empty where it can.
+    """Why a booking or an extension that is not paid yet cannot become its organization's any more, in words; empty
+    where it can.
 
-    What is paid stays the organization's, whatever becomes of its member.
+    What is paid stays the organization's, whatever becomes of its member, and so do its later stages.
     """
     organization = booking.organization
-    if organization is None or not booking.is_hold:
+    if organization is None:
         return ""
     if may_in(membership_of(booking.buyer, organization), OrganizationAction.BOOK):
         return ""
@@ -127,6 +128,35 @@ def why_not_for_it_any_more(booking: Booking) -> str:
         "who": booking.buyer.public_name,
         "name": organization.name,
     }
+
+
+def is_for_it_still(charge: Charge, *, now: datetime) -> bool:
+    """Whether a booking or an extension whose payment has arrived may still become its organization's.
+
+    Its buyer must book for it still. What has lapsed holds no part of a budget any more, so it has to fit into what
+    others have left since, in the period in which it was asked for. With the organization's and the booking's row locked.
+    """
+    booking = charge.booking
+    if booking.organization is None:
+        return True
+    if why_not_for_it_any_more(booking):
+        return False
+    until = charge.expires_at if charge.is_extension else booking.hold_expires_at
+    if charge.is_open and (until is None or until > now):
+        return True
+    try:
+        check_budgets(
+            organization=booking.organization,
+            project=booking.project,
+            member=booking.buyer,
+            amount=charge.amount if charge.is_extension else booking.price_total,
+            currency=booking.currency,
+            now=now,
+            at=charge.created_at if charge.is_extension else booking.created_at,
+        )
+    except OverBudget:
+        return False
+    return True
 
 
 def needs_approval(organization: Organization, membership: Membership, total: Decimal) -> bool:

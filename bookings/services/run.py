@@ -7,8 +7,8 @@ from django.db import transaction
 
 from bookings import mails
 from bookings.access import access_for
+from bookings.let_in import lacked_a_key
 from bookings.lifecycle import BookingStatus
-from bookings.lost_time import lacked_a_key
 from bookings.models import Access, Booking
 from bookings.services.charges import drop_open, paid_minutes
 from bookings.services.history import move, note

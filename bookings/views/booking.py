@@ -98,7 +98,9 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "certificate": getattr(booking, "certificate", None) if booking.is_automatic else None,
         "may_retry": (is_provider or request.user.is_platform_administrator) and can_retry(booking, now=now),
         "keys": list(booking.keys_let_in()),
-        "can_choose_keys": is_buyer and can_choose_keys(booking, now=now),
+        "can_choose_keys": is_buyer
+        and can_choose_keys(booking, now=now)
+        and (booking.organization_id is None or OrganizationAction.BOOK in powers),
         "terms": terms.frozen_into(booking).sentence,
         "lost": lost_time(booking, now=now) if booking.started_at else None,
         "differences": differences(booking),
@@ -165,7 +167,7 @@ def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
             form.add_error(None, error.message)
             status = 409
         else:
-            messages.success(request, "Canceled." if not refund.back else _("Canceled. The refund is on its way."))
+            messages.success(request, _("Canceled.") if not refund.back else _("Canceled. The refund is on its way."))
             return redirect("booking_detail", pk=pk)
     context = {
         "booking": booking,

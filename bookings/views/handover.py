@@ -83,7 +83,7 @@ def booking_wipe(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         except BookingError as error:
             form.add_error(error.field, error.message)
         else:
-            messages.success(request, "Recorded.")
+            messages.success(request, _("Recorded."))
             return redirect("booking_wipe" if _still_waiting(pk) else "booking_detail", pk=pk)
     if form.errors:
         status = 422

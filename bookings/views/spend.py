@@ -81,7 +81,8 @@ def _chosen(request: AuthenticatedRequest, pk: UUID) -> tuple[BookingQuerySet, S
     organization, powers = organization_of(request, pk, OrganizationAction.SEE)
     now = timezone.now()
     _period, stretch, _form = asked_for(request.GET, now=now)
-    return within(bookings_of(organization, member=_only(request.user, powers), now=now), stretch), stretch
+    bookings = bookings_of(organization, member=_only(request.user, powers), now=now)
+    return within(bookings, stretch, now=now), stretch
 
 
 def _only(user: User, powers: frozenset[str]) -> User | None:

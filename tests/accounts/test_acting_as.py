@@ -7,9 +7,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.acting import SESSION_KEY
-from accounts.models import Acting, ActingEnd, OutgoingMail, Role, User
+from accounts.models import Acting, ActingEnd, OutgoingMail, Role, User, Verification
 from accounts.services.acting import ActingError, begin_acting
 from accounts.services.roles import NotAnAdministrator
+from accounts.services.verification_documents import link_token
 from bookings.models import Booking
 from common.history.reading import History, scope_of
 from tests.people import make_user
@@ -123,6 +124,18 @@ def test_nothing_is_booked_paid_or_canceled(client, acting, held, listing):
 )
 def test_how_they_sign_in_is_not_even_shown(client, acting, route):
     assert client.get(reverse(route)).status_code == 403
+
+
+def test_the_papers_that_show_who_they_are_are_not_even_shown(client, acting, buyer, now):
+    draft = Verification.objects.create(
+        user=buyer, kind=Verification.Kind.INDIVIDUAL, legal_name="Bea Buyer", status=Verification.Status.DRAFT
+    )
+    paper = draft.documents.create(kind="identity", name="passport.pdf", file="none.pdf", size=1, uploaded_at=now)
+    token = link_token(paper, viewer=buyer)
+    for route in ("verification_details", "verification_documents", "verification_check"):
+        assert client.get(reverse(route)).status_code == 403, route
+    assert client.get(reverse("verification_document", args=[paper.pk])).status_code == 403
+    assert client.get(reverse("verification_file", args=[token])).status_code == 403
 
 
 def test_stopping_makes_one_oneself_again(client, acting, administrator, buyer):

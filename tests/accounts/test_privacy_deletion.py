@@ -12,22 +12,44 @@ from django.db import connection
 from django.urls import reverse
 
 from accounts import outbox, privacy
-from accounts.models import DeletionRequest, Invitation, OutgoingMail, SSHKey, User, WebhookEndpoint
+from accounts.models import (
+    BillingDetails,
+    Decision,
+    DeletionRequest,
+    Invitation,
+    OutgoingMail,
+    SSHKey,
+    User,
+    WebhookEndpoint,
+)
 from accounts.scrubbing import INSTEAD, Traces, scrub
 from accounts.services import deletions, exports
 from accounts.services.deletions import CannotGo, ask_for_deletion, delete_due, take_back
 from accounts.services.exports import ask_for_export
 from accounts.services.notifications import notify
 from accounts.services.tokens import make_token
+from billing.documents import parties
 from billing.models import PayoutAccount, SavedCard, StripeCustomer, WebhookEvent
 from billing.services.forgetting import forget_customers
+from bookings.models import Booking
 from common.errors import MarketplaceError
+from common.history.facts import recorded
 from common.history.tracking import kind_of
 from machines.models import Listing, ListingStatus
 from tests.agents import erase, make_agent, make_agent_over
 from tests.earning import make_iban, make_payout
 from tests.organizations import make_member, make_organization
-from tests.people import DAY, HOUR, PASSWORD, make_billing_details, make_listing, make_machine, make_user
+from tests.people import (
+    DAY,
+    HOUR,
+    PASSWORD,
+    make_billing_details,
+    make_listing,
+    make_machine,
+    make_over,
+    make_user,
+    record_wipe,
+)
 from tests.racing import twice_at_once
 from tests.signing_in import step_up
 
@@ -331,6 +353,109 @@ def test_the_name_of_an_institution_that_others_bear_is_left_in_place(ada, buyer
     notify(user=buyer, key="k", title="Lovelace Labs has three machines", now=now)
     gone(ada, now)
     assert buyer.notifications.get().title == "Lovelace Labs has three machines"
+
+
+# What is others' stays theirs to the letter ---------------------------------------------------------------
+
+
+def of_others(person):
+    """What other people's rows say, and what history keeps of them."""
+    return {
+        "bookings": list(Booking.objects.exclude(buyer=person).order_by("pk").values()),
+        "billing details": list(BillingDetails.objects.exclude(user=person).order_by("pk").values()),
+        "events": list(WebhookEvent.objects.exclude(event_id="evt_theirs").order_by("pk").values()),
+        "decisions": list(Decision.objects.order_by("pk").values()),
+        "mails": list(OutgoingMail.objects.exclude(user=person).exclude(user=None).order_by("pk").values()),
+        "history": [
+            list(kind_of(model).changes.objects.filter(**others).order_by("pgh_id").values())
+            for model, others in (
+                (BillingDetails, {"user": Booking.objects.exclude(buyer=person).values("buyer")[:1]}),
+                (Booking, {"pgh_obj__in": Booking.objects.exclude(buyer=person)}),
+                (SSHKey, {"user": Booking.objects.exclude(buyer=person).values("buyer")[:1]}),
+            )
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "company", "legal"),
+    [("name", "city", "street"), ("data", "email", "kind"), ("Ada Lovelace", "Siemens", "Siemens")],
+    ids=["called-name", "called-data", "with-a-company-and-a-street-in-common"],
+)
+def test_what_others_have_in_common_with_a_deleted_person_stays_theirs(
+    name, company, legal, buyer, administrator, completed, listing, now
+):
+    details = make_billing_details(buyer, name="Siemens", street="Werner-von-Siemens-Straße 1", vat_id="DE136695976")
+    Booking.objects.filter(pk=completed.pk).update(billed_to=details.frozen())
+    SSHKey.objects.create(user=buyer, name="data name", public_key=KEY, key_type="ssh-ed25519", fingerprint="SHA256:x")
+    payload = {"data": {"object": {"name": "Siemens", "city": "Berlin", "email": buyer.email}}, "name": "city"}
+    WebhookEvent.objects.create(event_id="evt_others", type="x", payload=payload)
+    Decision.objects.create(
+        action="give_back", about="payment:1", arguments={"payment": "1", "reason": "data"}, shown=[["name", "Siemens"]],
+        reason="It was kind.", asked_by=administrator, expires_at=now,
+    )  # fmt: skip
+    outbox.write_mail(
+        user=buyer,
+        key="k",
+        subject="name",
+        paragraphs=["Siemens, city of data"],
+        action=("street", "/"),
+        is_for_digest=True,
+    )
+    person = make_user("leaves@example.org", name=name, organization_name=company)
+    make_billing_details(person, name=legal, street="Werner-von-Siemens-Straße 1", vat_id="DE136695976")
+    mine = make_over(make_listing(make_machine(listing.machine.provider, "gpu-9")), person, end=now - HOUR)
+    record_wipe(mine, now=now)
+    Booking.objects.filter(pk=mine.pk).update(billed_to=person.billing_details.frozen())
+    theirs = {"data": {"object": {"object": "customer", "name": name, "email": "Leaves@example.org", "city": "Berlin"}}}
+    event = WebhookEvent.objects.create(event_id="evt_theirs", type="x", payload=theirs)
+    before = of_others(person)
+    assert before["history"][0]
+    gone(person, now)
+    assert of_others(person) == before
+    completed.refresh_from_db()
+    assert parties.buyer(buyer, completed.billed_to).name == "Siemens"
+    mine.refresh_from_db()
+    assert mine.billed_to == {}
+    event.refresh_from_db()
+    assert event.payload == {
+        "data": {"object": {"object": "customer", "name": INSTEAD, "email": INSTEAD, "city": "Berlin"}}
+    }
+
+
+def test_a_name_that_somebody_else_bears_is_left_in_place(ada, buyer, now):
+    make_user("other.ada@example.org", name="Ada Lovelace")
+    notify(user=buyer, key="k", title="Ada Lovelace has booked", text="Write to ada@example.org.", now=now)
+    gone(ada, now)
+    told = buyer.notifications.get()
+    assert (told.title, told.text) == ("Ada Lovelace has booked", f"Write to {INSTEAD}.")
+
+
+def test_an_organizations_bookings_lose_the_address_alone(ada, buyer, completed, administrator, now):
+    organization = make_organization(buyer)
+    make_member(organization, ada)
+    billed = {"kind": "business", "name": "Ada Lovelace", "street": "S 1", "email": "ada@example.org"}
+    Booking.objects.filter(pk=completed.pk).update(organization=organization, billed_to=billed)
+    shown = Decision.objects.create(
+        action="hold", about=f"user:{ada.pk}", arguments={"user": str(ada.pk), "holds": "yes"},
+        shown=[["Of", "Ada"], ["Is", "Lovelace Labs"]], reason="Ada Lovelace asked.", asked_by=administrator, expires_at=now,
+    )  # fmt: skip
+    gone(ada, now)
+    completed.refresh_from_db()
+    assert completed.billed_to == billed | {"email": ""}
+    shown.refresh_from_db()
+    assert shown.shown == [["Of", INSTEAD], ["Is", INSTEAD]]
+    assert (shown.arguments["user"], shown.reason) == (str(ada.pk), f"{INSTEAD} asked.")
+    changes = kind_of(Decision).changes.objects.filter(pgh_obj=shown)
+    assert {change.reason for change in changes} == {f"{INSTEAD} asked."}
+
+
+def test_a_reason_in_history_loses_the_name_and_keeps_its_facts(ada, buyer, now):
+    with recorded(user=buyer.pk, why="Ada Lovelace (why) asked for it."):
+        make_billing_details(buyer)
+    gone(ada, now)
+    context = kind_of(BillingDetails).changes.objects.get(user=buyer.pk).pgh_context
+    assert context == {"user": str(buyer.pk), "why": f"{INSTEAD} (why) asked for it."}
 
 
 @pytest.mark.parametrize("name", ["O'Brien & Söhne", 'A "quoted" name', "C++ (x|y).*", "Zoë"])

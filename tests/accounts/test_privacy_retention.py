@@ -58,7 +58,7 @@ def test_the_page_names_every_cookie_that_is_set(client, buyer):
     client.force_login(buyer)
     client.get("/accounts/profile/")
     client.post("/accounts/privacy/export/")
-    for name in {*client.cookies, "timezone"}:
+    for name in {*client.cookies, "timezone", "saml_response"}:
         assert f">{name}</th>" in page
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.cache import cache
 from django.urls import reverse
 
-from accounts.models import Invitation, Membership, Role, SignOnOutcome, SignOnUse, User
+from accounts.models import Invitation, Membership, Organization, OutgoingMail, Role, SignOnOutcome, SignOnUse, User
 from tests.organizations import make_member, make_organization
 from tests.people import PASSWORD, make_user
 from tests.signing_in import add_app, code_now, confirm, sign_in
@@ -80,6 +80,13 @@ def test_who_comes_for_the_first_time_gets_an_account_and_belongs_to_the_organiz
     assert (used.user, used.outcome) == (user, SignOnOutcome.JOINED)
 
 
+def test_whoever_comes_for_the_first_time_is_written_to_in_the_language_that_they_read(client, idp, sign_on, settings):
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
+    idp.tell("ada")
+    through(client, idp, sign_on, "ada")
+    assert User.objects.get(email=f"ada@{DOMAIN}").language == "de"
+
+
 def test_the_second_time_it_is_the_same_account(client, idp, sign_on):
     for _ in range(2):
         idp.tell("ada")
@@ -115,6 +122,9 @@ def test_a_member_with_a_confirmed_address_is_linked(client, idp, sign_on, organ
     assert _signed_in(client) == str(ada.pk)
     assert ada.memberships.get().role == "billing"
     assert ada.has_usable_password()
+    told = OutgoingMail.objects.get(user=ada)
+    assert f"The provider of {organization.name} signs you in from now on" in told.subject
+    assert ada.notifications.filter(key=told.key).exists()
 
 
 def test_whoever_is_invited_gets_the_role_of_the_invitation(client, idp, sign_on, organization, now):
@@ -201,6 +211,28 @@ def test_who_signs_in_with_what_they_have_joins_with_that_very_account(client, i
     sign_in(client, ada)
     through(client, idp, sign_on, "ada")
     assert ada.memberships.get().organization == organization
+    client.logout()
+    through(client, idp, sign_on, "ada")
+    assert _signed_in(client) == str(ada.pk)
+
+
+@pytest.mark.parametrize("part", ["administrator", "owner", "administrator of another"])
+def test_who_looks_after_an_organization_is_linked_only_while_they_are_signed_in(
+    client, idp, sign_on, organization, part
+):
+    """Any of its administrators could choose a provider at which they are whoever they like."""
+    ada = confirm(make_user(f"ada@{DOMAIN}", Role.BUYER))
+    make_member(organization, ada, "member" if part == "administrator of another" else "administrator")
+    if part == "administrator of another":
+        make_member(make_organization(organization.owner, "Another"), ada, "administrator")
+    elif part == "owner":
+        Organization.objects.filter(pk=organization.pk).update(owner=ada)
+    idp.tell("ada")
+    _refused(through(client, idp, sign_on, "ada"), "show here that it is you")
+    assert _signed_in(client) is None
+    assert not SocialAccount.objects.exists()
+    sign_in(client, ada)
+    through(client, idp, sign_on, "ada")
     client.logout()
     through(client, idp, sign_on, "ada")
     assert _signed_in(client) == str(ada.pk)

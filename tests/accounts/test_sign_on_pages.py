@@ -1,14 +1,17 @@
 """Setting up single sign-on, requiring it, and showing at the provider again who one is."""
 
+from functools import partial
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from django.urls import reverse
 
-from accounts.models import EmailDomain, Notification, SignOnOutcome, SignOnUse, SingleSignOn, User
-from accounts.services import single_sign_on
+from accounts.models import EmailDomain, Notification, OutgoingMail, SignOnOutcome, SignOnUse, SingleSignOn, User
+from accounts.services import admittance, single_sign_on
 from accounts.services.retention import forget_old
+from accounts.sso.asserted import Asserted
 from common.sealing import unseal
 from tests.organizations import make_member, make_organization
 from tests.people import DAY, make_user
@@ -156,6 +159,61 @@ def test_another_provider_knows_nobody_of_the_one_before(boss, organization, idp
     assert (row.proved_at, row.is_required, SocialAccount.objects.exists()) == (None, False, False)
 
 
+def _told(user) -> list[str]:
+    """What they were told of single sign-on, in the page and by mail."""
+    keys = user.notifications.filter(key__startswith="sign-on-").values_list("key", flat=True)
+    assert set(OutgoingMail.objects.filter(user=user, key__startswith="sign-on-").values_list("key", flat=True)) == set(
+        keys
+    )
+    return sorted(key.split(":")[0] for key in keys)
+
+
+def test_with_other_keys_whoever_looks_after_an_organization_is_not_known_any_more_and_told(
+    organization, other_buyer, stranger, now
+):
+    """Who swaps the certificates is another provider by the same name."""
+    make_member(organization, other_buyer, "administrator")
+    make_member(organization, stranger)
+    row = connect_saml(organization)
+    for user in (organization.owner, other_buyer, stranger):
+        SocialAccount.objects.create(user=user, provider=row.provider_id, uid=user.email)
+    typed = {"slug": row.slug, "first_role": "member", "issuer": row.issuer, "sign_in_url": row.sign_in_url}
+    save = partial(single_sign_on.save_saml, organization=organization, by=other_buyer, now=now, **typed)
+    save(certificates=row.certificates)
+    assert SocialAccount.objects.count() == 3
+    assert _told(organization.owner) == []
+    save(certificates=key_pair("another")[1])
+    assert SocialAccount.objects.get().user == stranger
+    assert _told(organization.owner) == _told(other_buyer) == ["sign-on-saved"]
+    assert _told(stranger) == []
+
+
+@pytest.mark.parametrize(
+    ("connect", "change"),
+    [
+        (connect_oidc, {"issuer": "https://another.example"}),
+        (connect_oidc, {"client_id": "another"}),
+        (connect_oidc, {"sealed_secret": "another"}),
+        (connect_saml, {"certificates": "another"}),
+        (connect_saml, {"sign_in_url": "https://another.example"}),
+        (connect_saml, None),
+    ],
+)
+def test_a_provider_that_was_changed_meanwhile_is_not_believed(organization, connect, change, now):
+    """It is asked before anything is locked: what it says is good for the connection by which it was asked."""
+    approve(organization, now=now)
+    believed = connect(organization)
+    rows = SingleSignOn.objects.filter(pk=believed.pk)
+    rows.update(**change) if change else rows.delete()
+    said = Asserted(uid="ada", email=f"ada@{DOMAIN}", name="Ada")
+    with pytest.raises(admittance.SignInRefused, match="was changed while you were there"):
+        admittance.admit(sign_on=believed, said=said, signed_in=None, now=now)
+    assert not SocialAccount.objects.exists()
+    assert not User.objects.filter(email=said.email).exists()
+    assert not rows.exclude(proved_at=None).exists()
+    assert organization.sign_on_uses.get().outcome == SignOnOutcome.REFUSED
+
+
 def test_only_administrators_set_it_up_and_show_first_that_it_is_them(client, organization, buyer, other_buyer, now):
     make_member(organization, other_buyer, "billing")
     client.force_login(other_buyer)
@@ -228,7 +286,7 @@ def required(organization, now):
 @pytest.fixture
 def ada(organization):
     ada = confirm(make_user(f"ada@{DOMAIN}", "buyer"))
-    make_member(organization, ada, "administrator")
+    make_member(organization, ada)
     return ada
 
 
@@ -245,6 +303,8 @@ def test_it_is_required_only_once_it_has_worked_and_a_domain_is_approved(boss, o
     boss.post(page, {"required": "no"})
     row.refresh_from_db()
     assert not row.is_required
+    boss.post(_page("sign_on_remove", organization))
+    assert _told(organization.owner) == ["sign-on-removed", "sign-on-required", "sign-on-required"]
 
 
 def test_a_member_of_the_domain_is_refused_with_a_password_and_told_where_to_go(client, required, ada):
@@ -255,7 +315,7 @@ def test_a_member_of_the_domain_is_refused_with_a_password_and_told_where_to_go(
     assert "_auth_user_id" not in client.session
 
 
-def test_a_member_does_not_get_around_it_by_another_primary_address(client, required, ada, organization):
+def test_a_member_does_not_get_around_it_by_another_primary_address(client, required, ada, organization, now):
     other = EmailAddress.objects.create(user=ada, email="ada@elsewhere.example", verified=True)
     client.force_login(ada)
     step_up(client)
@@ -263,7 +323,7 @@ def test_a_member_does_not_get_around_it_by_another_primary_address(client, requ
     assert "that one stays the primary one" in client.post(page, typed, follow=True).text
     other.refresh_from_db()
     assert not other.primary
-    single_sign_on.require_sign_on(organization=organization, by=organization.owner, is_required=False)
+    single_sign_on.require_sign_on(organization=organization, by=organization.owner, is_required=False, now=now)
     client.post(page, typed)
     other.refresh_from_db()
     assert other.primary
@@ -278,6 +338,15 @@ def test_the_owner_gets_in_whatever_becomes_of_the_provider(client, required, or
     organization.owner.refresh_from_db()
     EmailAddress.objects.update(email=organization.owner.email)
     assert sign_in(client, organization.owner).status_code == 302
+
+
+def test_administrators_are_held_to_it_once_the_provider_knows_them(client, required, ada):
+    """They are linked to it only while they are signed in, so they have to get in before."""
+    ada.memberships.update(role="administrator")
+    assert sign_in(client, ada).status_code == 302
+    client.logout()
+    SocialAccount.objects.create(user=ada, provider=required.provider_id, uid="ada")
+    assert sign_in(client, ada).status_code == 403
 
 
 def test_members_with_another_address_and_outsiders_of_the_domain_are_not_asked(

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from accounts.models import Membership, Organization, SingleSignOn, User
+from accounts.models import Membership, SingleSignOn, User
 from accounts.services import admittance
 from accounts.sso.asserted import Asserted
 from tests.accounts.test_membership_races import together
@@ -30,7 +30,7 @@ def came_twice(buyer, now):
 
 
 def test_without_the_lock_the_second_one_is_turned_away(came_twice, monkeypatch):
-    monkeypatch.setattr(admittance, "locked_organization", lambda pk: Organization.objects.get(pk=pk))
+    monkeypatch.setattr(admittance, "_locked", lambda sign_on: sign_on)
     monkeypatch.setattr(admittance, "_known", together(admittance._known))
     results = came_twice()
     assert sum(isinstance(result, admittance.SignInRefused) for result in results) == 1

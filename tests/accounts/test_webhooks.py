@@ -12,6 +12,7 @@ import pytest
 
 from accounts.event_kinds import EventKind
 from accounts.models import OutgoingMail, WebhookDelivery, WebhookEndpoint
+from accounts.permissions import NotAllowed
 from accounts.services import webhooks
 from accounts.services.preferences import Wishes, save_preferences
 from accounts.services.telling import tell
@@ -497,6 +498,25 @@ def test_from_the_organizations_page_one_is_added_for_it(client, provider, recei
     assert f'href="{home}/webhooks/"' in client.get(f"{PAGE}{endpoint.pk}/").text
     assert client.post(f"{PAGE}{endpoint.pk}/remove/").url == f"{home}/webhooks/"
     assert client.get(f"{PAGE}new/", {"organization": "nonsense"}).context["form"]["owner"].value() == "own"
+
+
+@pytest.mark.parametrize("looks_after_another", [True, False])
+def test_a_role_that_was_lost_while_the_form_was_open_makes_no_webhook_of_their_own(
+    client, provider, buyer, receiver, now, looks_after_another
+):
+    organization = make_organization(provider)
+    make_member(organization, buyer)
+    if looks_after_another:
+        make_organization(buyer, "Another")
+    client.force_login(buyer)
+    step_up(client)
+    typed = {"owner": str(organization.pk), "kind": "webhook", "name": "Scheduler", "url": f"{receiver.origin}/in"}
+    answer = client.post(f"{PAGE}new/", typed | {"events": [EVENT.value]})
+    assert answer.status_code == 422
+    assert "You do not look after its webhooks any more." in answer.text
+    with pytest.raises(NotAllowed):
+        add(buyer, f"{receiver.origin}/in", now, organization=organization)
+    assert not WebhookEndpoint.objects.exists()
 
 
 def test_old_deliveries_are_forgotten(endpoint, buyer, now, settings):

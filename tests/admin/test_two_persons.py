@@ -19,13 +19,14 @@ from accounts.services import decisions
 from accounts.services.decisions import DecisionError, TakesTwo, ask, confirm, decline
 from accounts.services.overrides import override_verification, set_administrator
 from accounts.services.roles import NotAnAdministrator
+from accounts.services.verifications import VerificationError
 from billing.decisions import RELEASE_HOLD, release_arguments
 from billing.errors import PaymentError
 from billing.models import PayoutHold, Refund
 from billing.services.payout_holds import place_hold, release_hold
 from billing.services.refunds import give_back
 from common.history.reading import History, scope_of
-from tests.people import another_administrator, make_user, verify
+from tests.people import DAY, another_administrator, make_user, verify
 from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
@@ -173,7 +174,7 @@ def test_giving_back_takes_two_above_the_limit_also_in_parts(completed, administ
 
 
 def test_a_verification_is_turned_around(provider, administrator, second, now):
-    row = verify(provider, by=administrator, now=now)
+    row = provider.verifications.get()
     arguments = override_arguments(row, approve=False)
     wanted = ask(
         action=OVERRIDE_VERIFICATION, arguments=arguments, reason="The papers are forged.", by=administrator, now=now
@@ -204,6 +205,18 @@ def test_only_what_was_decided_is_turned_around(provider, administrator, second,
             by=administrator,
             now=now,
         )
+
+
+def test_what_was_rejected_is_not_approved_beside_another_or_after_a_newer_decision(buyer, administrator, second, now):
+    turn = partial(override_verification, by=administrator, second=second, reason="Looked again.", now=now)
+    former, newer = (verify(buyer, by=administrator, now=now + days * DAY) for days in (-30, -20))
+    for row in (former, newer):
+        turn(verification=row, approve=False)
+    with pytest.raises(VerificationError, match="newer request of this person has been decided"):
+        turn(verification=former, approve=True)
+    turn(verification=newer, approve=True)
+    with pytest.raises(VerificationError, match="Another request of this person is approved"):
+        turn(verification=former, approve=True)
 
 
 def test_the_administrators_role_is_given_and_taken_by_two(buyer, administrator, second, now):

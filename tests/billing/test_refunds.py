@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import Notification, OutgoingMail
+from accounts.services.decisions import TakesTwo
 from accounts.services.roles import NotAnAdministrator
 from billing.errors import PaymentError
 from billing.history import steps
@@ -17,10 +18,11 @@ from billing.services.ledger import balance
 from billing.services.refunds import give_back, refund_booking, request_refund
 from bookings.models import Booking
 from bookings.services.cancel import cancel_booking
+from bookings.services.extend import request_extension
 from bookings.services.run import end_booking
 from common.formats import money
 from common.money import to_minor
-from tests.people import DAY, HOUR, make_paid, make_running
+from tests.people import DAY, HOUR, make_paid, make_running, mark_charge_paid
 from tests.racing import at_once
 from tests.stripe_standin import pay_by_card
 
@@ -127,6 +129,30 @@ def test_what_is_not_left_is_not_given_back(payment, administrator, now, amount)
 def test_a_reason_of_the_rules_is_not_for_persons(payment, administrator, now):
     with pytest.raises(PaymentError, match="goodwill"):
         give(payment, administrator, now, reason=RefundReason.TIME_LOST)
+
+
+def test_above_the_limit_it_takes_two_over_all_payments_of_a_booking(payment, administrator, settings, now):
+    settings.MARKETPLACE_REFUND_ALONE = Decimal(5)
+    booking = payment.booking
+    charge = request_extension(booking_id=booking.pk, by=booking.buyer, new_end=booking.end + 4 * HOUR, now=now)
+    other = mark_charge_paid(charge, now=now)
+    give(payment, administrator, now)
+    with pytest.raises(TakesTwo):
+        give(other, administrator, now)
+    give(other, administrator, now, amount="2.00")
+
+
+def test_what_failed_counts_until_it_is_asked_for_again_and_then_once(payment, administrator, settings, now):
+    settings.MARKETPLACE_REFUND_ALONE = Decimal(5)
+    failed = give(payment, administrator, now)
+    refunds.give_up(refund_id=failed.pk, why="The card is gone.", now=now)
+    with pytest.raises(TakesTwo):
+        give(payment, administrator, now, amount="2.01", why="Once more.")
+    again = refunds.ask_again(refund=failed, by=administrator, now=now)
+    assert (again.reason, again.note) == (failed.reason, "The fans were loud.")
+    give(payment, administrator, now, amount="2.00", why="Once more.")
+    with pytest.raises(TakesTwo):
+        give(payment, administrator, now, amount="0.01", why="A cent more.")
 
 
 def test_a_second_click_gives_nothing(payment, administrator, now):

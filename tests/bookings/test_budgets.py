@@ -6,18 +6,27 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Notification, Organization, OutgoingMail
 from accounts.permissions import NotAllowed
+from billing.errors import PaymentError
+from billing.gateway import Intent
+from billing.models import Refund, RefundReason
+from billing.services import payments
+from billing.services.cards import Means
+from bookings import spend
 from bookings.errors import BookingError
-from bookings.models import Booking, Budget, BudgetWarning
+from bookings.models import Booking, Budget, BudgetWarning, Charge
 from bookings.services import request
 from bookings.services.budgets import OverBudget, Use, end_budget, set_budget, used_of, uses_of
 from bookings.services.cancel import cancel_booking, cancel_lapsed_hold
 from bookings.services.charges import Confirmation
 from bookings.services.confirm import confirm_charge
-from bookings.services.extend import request_extension
+from bookings.services.extend import lapse_extension, request_extension
 from bookings.services.references import set_references
+from bookings.stretches import Stretch
 from tests.organizations import (
     book,
     leave,
@@ -26,7 +35,7 @@ from tests.organizations import (
     make_organization,
     make_project,
 )
-from tests.people import DAY, HOUR, make_listing, make_machine, mark_paid
+from tests.people import DAY, HOUR, make_listing, make_machine, mark_charge_paid, mark_paid
 from tests.racing import at_once
 
 pytestmark = pytest.mark.django_db
@@ -237,6 +246,123 @@ def test_an_extension_counts_too(offer, colleague, institute, now):
     request_extension(booking_id=booking.pk, by=colleague.user, new_end=booking.end + HOUR, now=now)
     with pytest.raises(OverBudget):  # it is not paid yet, and held
         book(offer, colleague, now, hours=1, start=now + 5 * DAY)
+
+
+@pytest.fixture
+def over_a_months_end(offer, colleague) -> Booking:
+    """Asked for on the last evening of November, for 8 EUR; runs into December."""
+    asked = datetime(2026, 11, 30, 20, tzinfo=UTC)
+    return mark_paid(book(offer, colleague, asked, start=asked + 12 * HOUR), now=asked)
+
+
+NOVEMBER, DECEMBER = datetime(2026, 11, 30, 21, tzinfo=UTC), datetime(2026, 12, 1, 9, tzinfo=UTC)
+
+
+def extend(booking: Booking, hours: int, *, now, pays=True) -> Charge:
+    booking.refresh_from_db()
+    charge = request_extension(booking_id=booking.pk, by=booking.buyer, new_end=booking.end + hours * HOUR, now=now)
+    if pays:
+        mark_charge_paid(charge, now=now)
+    return charge
+
+
+def test_an_extension_counts_in_the_period_in_which_it_is_asked_for(over_a_months_end, institute):
+    budget = budget_of(institute, NOVEMBER, "10")
+    extend(over_a_months_end, 1, now=NOVEMBER)
+    extend(over_a_months_end, 4, now=DECEMBER)
+    with pytest.raises(OverBudget, match="is left"):
+        extend(over_a_months_end, 2, now=DECEMBER)
+    extend(over_a_months_end, 1, now=DECEMBER, pays=False)
+    assert [use_of(budget, at).used for at in (DECEMBER, DECEMBER + 31 * DAY)] == [10, 0]
+    assert used_of([budget], now=DECEMBER, at=NOVEMBER)[0].used == 10
+    budget.period = "once"
+    assert use_of(budget, DECEMBER).used == 20
+    assert use_of(budget, DECEMBER + HOUR).used == 18, "the last one has lapsed"
+    assert set(BudgetWarning.objects.values_list("since__month", "step")) == {
+        (11, 90), (11, 75), (11, 50), (12, 50), (12, 75), (12, 90)
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("back", "left"), [(3, (10, 5)), (9, (9, 0)), (18, (0, 0))])
+def test_what_comes_back_was_for_the_newest_and_the_spend_says_the_same(over_a_months_end, institute, back, left):
+    budget = budget_of(institute, NOVEMBER, "100")
+    extend(over_a_months_end, 1, now=NOVEMBER)
+    extend(over_a_months_end, 4, now=DECEMBER)
+    Booking.objects.update(given_back=back)
+    assert tuple(used_of([budget], now=DECEMBER, at=at)[0].used for at in (NOVEMBER, DECEMBER)) == left
+    bookings = spend.bookings_of(institute, member=None, now=DECEMBER)
+    for day, cost in zip((NOVEMBER.date(), DECEMBER.date()), left, strict=True):
+        told = spend.spend(bookings, Stretch(day, day), by_member=True, now=DECEMBER)
+        assert (told.totals[0].bookings, told.totals[0].cost) == (1, cost)
+        assert [figure for _, figure in told.charts[0].rows] == [f"€{cost}.00"]
+        (row,) = spend.rows_of(spend.within(bookings, Stretch(day, day), now=DECEMBER))
+        assert row[spend.columns().index("Cost")] == cost
+
+
+def pay_late(charge: Charge, *, now, meanwhile) -> Booking:
+    """Its payment is begun in time and arrives at ``now``, when ``meanwhile`` has happened."""
+    means = Means("cus_nobody", "pm_nobody", "Visa 4242")
+    payment = payments.begin(charge_id=charge.pk, payer=charge.booking.buyer, means=means, now=charge.created_at)
+    meanwhile()
+    amount = int(payment.amount_total * 100)
+    intent = Intent(f"pi_{payment.pk.hex}", "succeeded", amount, payment.currency, "", str(payment.pk), "")
+    payments.apply(intent, now=now)
+    return Booking.objects.get(pk=charge.booking_id)
+
+
+@pytest.mark.parametrize("is_swept", [False, True])
+@pytest.mark.parametrize("is_used_meanwhile", [False, True])
+def test_a_lapsed_extension_that_is_paid_after_all_has_to_fit_still(
+    offer, colleague, institute, now, is_swept, is_used_meanwhile
+):
+    budget = budget_of(institute, now, "12")
+    booking = mark_paid(book(offer, colleague, now), now=now)
+    charge, later = extend(booking, 2, now=now, pays=False), now + HOUR
+
+    def meanwhile():
+        if is_swept:
+            assert lapse_extension(charge_id=charge.pk, now=later)
+        if is_used_meanwhile:
+            book(offer, colleague, later, start=now + 5 * DAY, hours=1)
+
+    after = pay_late(charge, now=later, meanwhile=meanwhile)
+    assert after.end == booking.end + (0 if is_used_meanwhile else 2) * HOUR
+    assert use_of(budget, later).used == (10 if is_used_meanwhile else 12)
+    reasons = list(Refund.objects.values_list("reason", flat=True))
+    assert reasons == ([RefundReason.PAID_TOO_LATE] if is_used_meanwhile else [])
+
+
+@pytest.mark.parametrize("what", ["booking", "extension"])
+def test_what_is_paid_when_its_member_has_gone_does_not_become_the_organizations(offer, colleague, now, what):
+    booking = book(offer, colleague, now)
+    charge = booking.charges.get()
+    if what == "extension":
+        mark_paid(booking, now=now)
+        charge = extend(booking, 2, now=now, pays=False)
+    after = pay_late(charge, now=now, meanwhile=partial(leave, colleague, at=now))
+    assert (after.is_paid, after.end) == (what == "extension", booking.end)
+    refund = Refund.objects.get()
+    assert (refund.amount, refund.reason) == (charge.amount, RefundReason.PAID_TOO_LATE)
+
+
+def test_an_extension_is_not_begun_to_be_paid_by_one_who_has_gone_and_a_later_stage_is(
+    machine, colleague, institute, now
+):
+    long = make_listing(machine, price_hour=Decimal("0.25"), price_day=None, price_week=None, max_hours=960)
+    booking = mark_paid(book(long, colleague, now, hours=24 * 30), now=now)
+    charge = extend(booking, 2, now=now, pays=False)
+    leave(colleague, at=now)
+    with pytest.raises(PaymentError, match="does not book for Institute of Computing any more"):
+        mark_charge_paid(charge, now=now)
+    assert mark_charge_paid(booking.charges.get(number=2), now=now)
+
+
+def test_a_payment_that_arrives_locks_the_organization_before_the_booking(offer, colleague, now):
+    charge = book(offer, colleague, now).charges.get()
+    with CaptureQueriesContext(connection) as queries:
+        assert confirm_charge(charge_id=charge.pk, now=now) == Confirmation.CONFIRMED
+    locks = [query["sql"].split('FROM "', 1)[1].split('"')[0] for query in queries if "FOR " in query["sql"][-60:]]
+    assert locks[:3] == ["organizations", "bookings", "charges"]
 
 
 def test_an_extension_does_not_outlive_the_grant(offer, colleague, institute, now):

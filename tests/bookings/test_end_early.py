@@ -22,7 +22,7 @@ from bookings.services import run
 from bookings.services.end_early import end_early, why_not_end
 from bookings.services.extend import request_extension
 from bookings.terms import Unused, current, refund_for_ending
-from machines.models import AccessKind, WorkKind
+from machines.models import AccessKind, Outage, WorkKind
 from machines.pricing import Rates, quote
 from tests.bookings.test_races import forget_bookings
 from tests.handing_over import automatic, begin, give_key, hand_over, take, with_agent
@@ -111,6 +111,45 @@ def test_time_that_was_made_up_at_the_end_is_time_that_is_left(machine, buyer, n
     assert [(line.length, line.back) for line in ending.lines] == [(3.5 * HOUR, Decimal("3.50")), (HOUR, 0)]
 
 
+def extend_at(booking: Booking, price_hour: str, *, by: timedelta, now: datetime) -> Booking:
+    """The listing asks another price by now; the extension is paid."""
+    booking.listing.price_hour = Decimal(price_hour)
+    booking.listing.save(update_fields=["price_hour"])
+    charge = request_extension(booking_id=booking.pk, by=booking.buyer, new_end=booking.end + by, now=now)
+    mark_charge_paid(charge, now=now)
+    return fresh(booking)
+
+
+@pytest.mark.parametrize(
+    ("price_hour", "alone", "kept"),
+    [
+        ("1.00", "26.00", "27.00"),  # four hours of it at 1 EUR; the terms keep one more
+        ("2.00", "30.00", "32.00"),
+        ("3.00", "34.00", "37.00"),
+    ],
+)
+def test_the_used_part_of_an_extension_costs_what_it_was_sold_at(machine, buyer, now, price_hour, alone, kept):
+    """Eleven hours for 22 EUR, and ten more at another price."""
+    booking = running_for(machine, buyer, now, hours=11, terms="flexible", price="2.00")
+    booking = extend_at(booking, price_hour, by=10 * HOUR, now=now)
+    ending = refund_for_ending(booking, now=now, at=booking.start + 15 * HOUR)
+    assert (ending.used_alone, ending.kept, ending.held_back) == (Decimal(alone), Decimal(kept), 0)
+
+
+@pytest.mark.parametrize(("share", "kept"), [("1", "20.00"), ("0.5", "11.00")])
+def test_who_wants_a_day_does_not_extend_an_hour_to_a_week(machine, buyer, now, share, kept):
+    """Ended after a day, 18 EUR more than an hour costs by itself; half of that, if bought at half the rates."""
+    listing = make_listing(machine, cancellation_terms="flexible", price_hour=2, price_day=20, price_week=60)
+    booking = make_running(listing, buyer, start=minute(now) - HOUR / 2, hours=1)
+    for name in ("price_hour", "price_day", "price_week"):
+        setattr(booking.listing, name, getattr(booking.listing, name) * Decimal(share))
+    booking.listing.save(update_fields=["price_hour", "price_day", "price_week"])
+    charge = request_extension(booking_id=booking.pk, by=buyer, new_end=booking.start + 168 * HOUR, now=now)
+    mark_charge_paid(charge, now=now)
+    ending = refund_for_ending(fresh(booking), now=now, at=booking.start + 24 * HOUR)
+    assert ending.kept == Decimal(kept)
+
+
 def make_week(machine, buyer, now, *, terms: str = "flexible") -> Booking:
     """Seven days for 60 EUR, where a day costs 20 and an hour 2, of which an hour has gone by."""
     listing = make_listing(machine, cancellation_terms=terms, price_hour=2, price_day=20, price_week=60)
@@ -176,6 +215,7 @@ class Part:
     amount: Decimal
     is_paid: bool = True
     is_stage: bool = True
+    is_extension: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -404,6 +444,34 @@ def test_time_that_was_lost_before_comes_back_too_and_both_never_make_more_than_
     after = fresh(booking)
     assert (after.unused_amount, after.lost_amount) == (Decimal("9.00"), Decimal("0.50"))
     assert refunded() == Decimal("9.50")
+
+
+def test_what_was_lost_of_the_used_time_comes_back_at_what_that_time_was_charged_at(machine, buyer, now):
+    """Ten hours of a week are kept at the price of a day: of these, the agent was silent for nine."""
+    listing = make_listing(machine, cancellation_terms="flexible", price_hour=2, price_day=20, price_week=60)
+    agent = with_agent(automatic(machine))
+    give_key(buyer, now=now)
+    booking = begin(listing, buyer, start=minute(now) - 10 * HOUR, hours=168)
+    hand_over(agent, now=booking.start)
+    Outage.objects.create(machine=machine, agent=agent.row, began_at=booking.start + HOUR, ended_at=minute(now))
+    end_early(booking_id=booking.pk, by=buyer, now=minute(now))
+    assert booking.price_total - refunded() == Decimal("20.00")
+    assert run.end_booking(booking_id=booking.pk, now=minute(now))
+    after = fresh(booking)
+    # 0.36 of the 20 are for the hour that was too near; of the other 19.64, for 600 minutes, 535 minutes were lost.
+    assert (after.down_minutes, after.lost_amount) == (540, Decimal("17.51"))
+    assert booking.price_total - refunded() == Decimal("2.49")
+
+
+def test_what_was_lost_before_a_cheap_extension_comes_back_at_the_dear_price(machine, buyer, other_buyer, now):
+    listing = make_listing(machine, cancellation_terms="flexible", price_hour=2, price_day=None, price_week=None)
+    booking = make_running(listing, buyer, start=minute(now) - HOUR, hours=11, access=False)
+    extend_at(booking, "1.00", by=10 * HOUR, now=now)
+    make_hold(listing, other_buyer, start=fresh(booking).blocked_until, asked=now)  # so the end cannot move
+    enter_access(booking, now=booking.start + 30 * MINUTE)
+    end_early(booking_id=booking.pk, by=buyer, now=minute(now))
+    assert run.end_booking(booking_id=booking.pk, now=minute(now))
+    assert fresh(booking).lost_amount == Decimal("1.00")  # half an hour at 2 EUR
 
 
 def test_what_came_back_as_unused_is_not_lost_once_more(machine, buyer, now):

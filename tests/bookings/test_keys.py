@@ -17,7 +17,7 @@ from bookings.services.provision import provision_booking
 from bookings.services.run import end_booking, start_booking
 from machines.models import Work, WorkKind, WorkState
 from tests.handing_over import KEY, OTHER_KEY, automatic, begin, give_key, hand_over, with_agent
-from tests.organizations import book, make_member, make_organization, make_organization_details
+from tests.organizations import book, leave, make_member, make_organization, make_organization_details
 from tests.people import DAY, HOUR, make_paid, make_running, mark_paid, minute
 
 pytestmark = pytest.mark.django_db
@@ -225,6 +225,20 @@ def test_it_is_let_in_whatever_the_buyer_chooses(
     assert given(of_organization)[-1] == [OTHER_KEY, KEY]
     choose_keys(booking_id=of_organization.pk, by=member, keys=[], now=now)
     assert given(of_organization)[-1] == [KEY]
+
+
+def test_whoever_does_not_book_for_it_any_more_lets_nobody_in_on_its_bookings(
+    client, of_organization, organization, member, now
+):
+    own = give_key(member, now=now)
+    leave(organization.memberships.get(user=member), at=now)
+    with pytest.raises(BookingError, match="do not belong to this organization any more"):
+        choose_keys(booking_id=of_organization.pk, by=member, keys=[own.pk], now=now)
+    client.force_login(member)
+    answer = client.post(reverse("booking_key_add", args=[of_organization.pk]), {"public_key": THIRD_KEY, "name": "x"})
+    assert answer.status_code == 422
+    assert "You do not belong to this organization any more." in answer.text
+    assert list(member.ssh_keys.all()) == [own]
 
 
 def test_on_bookings_of_their_own_and_of_others_it_is_not(

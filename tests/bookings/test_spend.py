@@ -156,7 +156,9 @@ def test_a_booking_counts_on_the_day_in_utc_on_which_it_was_asked_for(institute,
         book_for(institute, member, listing, start=now + (2 + place) * DAY, asked=midnight + timedelta(seconds=seconds))
         for place, seconds in enumerate([-1, 0, 86399, 86400])
     ]
-    found = read.within(bookings_of(institute, member=None, now=now), Stretch(midnight.date(), midnight.date()))
+    found = read.within(
+        bookings_of(institute, member=None, now=now), Stretch(midnight.date(), midnight.date()), now=now
+    )
     assert set(found) == set(made[1:3])
 
 

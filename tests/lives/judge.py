@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import pairwise
 
 from django.db.models import Q, Sum
 
@@ -150,13 +151,33 @@ def _worth(booking: Booking) -> Decimal | None:
     access = getattr(booking, "access", None)
     if access is None:
         return ZERO
-    worth = sum((charge.amount for charge in paid), ZERO)
+    price = sum((charge.amount for charge in paid), ZERO)
     late = access.ready_at - max(booking.start, booking.paid_at, _first_key(booking))
     lost = 0 if booking.booked_end or late <= MINUTE else -(-late // MINUTE)  # made up for at the end, or on time
     lost += max(sum(_silent_minutes(booking, access.ready_at)) - 5, 0)
     whole = sum(((charge.covers_until - charge.covers_from) // MINUTE for charge in paid), 0)
     unit = Decimal(1) if booking.currency == "JPY" else Decimal("0.01")
-    return worth * (whole - min(lost, whole)) / whole + unit
+    by_length = price * (whole - min(lost, whole)) / whole + unit
+    if not booking.ended_early_at:
+        return by_length
+    # What was lost is worth what the used time was charged at, which is less where an extension was dearer.
+    used = max((booking.booked_until - booking.start) // MINUTE, 1)
+    for_the_rest = sum((_kept_by_terms(booking, charge) for charge in paid), ZERO)
+    for_used = max(price - booking.unused_amount - for_the_rest, ZERO)
+    return max(by_length, for_the_rest + for_used * (used - min(lost, used)) / used + 3 * unit)
+
+
+def _kept_by_terms(booking: Booking, charge: Charge) -> Decimal:
+    """What of a charge stays for time after the end: each minute as if it began then."""
+    steps = [(timedelta(seconds=seconds), Decimal(share)) for seconds, share in booking.refund_steps]
+    since = max(charge.covers_from + booking.made_up, booking.end)
+    until = charge.covers_until + booking.made_up
+    cuts = sorted({since, until, *(booking.end + ahead for ahead, _ in steps)})
+    kept = ZERO
+    for begin, finish in pairwise(cut for cut in cuts if since <= cut <= until):
+        back = next((share for ahead, share in steps if begin - booking.end >= ahead), ZERO)
+        kept += charge.amount * (1 - back) * ((finish - begin) // MINUTE) / (charge.length // MINUTE)
+    return kept
 
 
 def _first_key(booking: Booking) -> datetime:

@@ -122,7 +122,7 @@ class World:
             pause = next(life, None)
             if pause is not None:
                 self.join(life, after=pause)
-            self._sweep([self.rng.choice(SWEEPS)])
+            self._sweep(self.rng.sample(SWEEPS, 2))
         self._pass_to(until)
 
     def _pass_to(self, at: datetime) -> None:
