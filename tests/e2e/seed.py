@@ -91,7 +91,7 @@ INVITATION = "the-link-of-the-seed"
 SHOWN_AGAIN = ("boss@example.com", "provider@example.com")
 #: One machine and one buyer for each test that books, so that none waits for another.
 FREE_MACHINES = 40
-BUYERS = 24
+BUYERS = 40
 
 
 def person(email: str, *roles: str, **fields: object) -> User:

@@ -175,7 +175,7 @@ def test_a_booking_on_an_agents_machine_needs_nobody(
 
     # The buyer has the certificate, and anyone can check it with the commands that are printed on it.
     expect(buyer.get_by_role("heading", name="How it was erased")).to_be_visible()
-    with buyer.expect_download() as download:
+    with buyer.expect_download(timeout=60_000) as download:
         buyer.get_by_role("link", name="Certificate of erasure (PDF)").click()
     text = "\n".join(page.extract_text() for page in PdfReader(download.value.path()).pages)
     assert site.booking(booking)["booking_id"].hex[-8:] in text

@@ -24,6 +24,7 @@ from billing.models import (
     WebhookEvent,
 )
 from billing.services import check, invoice_checks, reconcile
+from billing.services.owed import in_the_way
 from bookings.lifecycle import BookingStatus
 from bookings.models import Booking, BookingEvent, Charge, ChargeStatus
 from machines.models import Outage
@@ -42,22 +43,26 @@ def faults(world: World) -> Iterator[str]:
     if run.error:
         yield f"reconciliation was not finished: {run.error}"
     yield from (f"a call that Stripe's types do not allow: {violation}" for violation in world.processor.violations)
-    yield from _open_ends()
+    yield from _open_ends(world)
     yield from _numbers()
     there = _kept_by_the_processor(world)
     for booking in Booking.objects.order_by("pk"):
         yield from (f"booking {booking.reference}: {fault}" for fault in _of(booking, there[str(booking.pk)]))
 
 
-def _open_ends() -> Iterator[str]:
+def _open_ends(world: World) -> Iterator[str]:
     """Nothing is left half done."""
     for payment in Payment.objects.filter(status=PaymentStatus.INCOMPLETE):
         if not payment.charge.booking.is_going_on(now=payment.timestamp + timedelta(days=365)):
             yield f"payment {payment.pk} is neither paid nor failed"
     for refund in Refund.objects.filter(status=RefundStatus.REQUESTED):
         yield f"refund {refund.pk} was never made: {refund.failure}"
-    for payout in Payout.objects.filter(status__in=[PayoutStatus.SCHEDULED, PayoutStatus.SENT]):
-        yield f"payout {payout.pk} is {payout.status}: {payout.failure}"
+    # What was given back after a payout was scheduled is taken off what the provider earns next: until then it waits.
+    open_ones = list(Payout.objects.filter(status__in=[PayoutStatus.SCHEDULED, PayoutStatus.SENT]))
+    waiting = in_the_way([one for one in open_ones if one.status == PayoutStatus.SCHEDULED], now=world.now)
+    for payout in open_ones:
+        if payout.pk not in waiting:
+            yield f"payout {payout.pk} is {payout.status}: {payout.failure}"
     for chargeback in Chargeback.objects.undecided():
         yield f"chargeback {chargeback.pk} was never decided"
     for booking in Booking.objects.filter(status__in=[BookingStatus.PENDING, BookingStatus.ACTIVE]):
