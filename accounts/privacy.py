@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import ngettext
 
@@ -176,15 +176,3 @@ def retention() -> list[Retention]:
 def fields_of(model: type[Model], *without: str) -> list[str]:
     """All columns of a model but these: for tables in which nothing is secret."""
     return [one.name for one in model._meta.concrete_fields if one.name not in without]
-
-
-def theirs(*paths: str) -> Callable[[User], Q]:
-    """Rows in which one of these paths leads to the person."""
-
-    def condition(user: User) -> Q:
-        found = Q()
-        for path in paths:
-            found |= Q(**{path: user.pk})
-        return found
-
-    return condition

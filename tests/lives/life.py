@@ -223,10 +223,6 @@ class Life:
                 self.did(f"the bank: {what}")
                 self.world.processor.bank_changes_its_mind(saved.stripe_payment_method, **what)
 
-    def paid_payment(self) -> Payment | None:
-        paid = Payment.objects.filter(booking=self.booking_id, status=PaymentStatus.PAID)
-        return paid.order_by("?").first() if paid.exists() else None
-
     def dashboard(self) -> Iterator[timedelta]:
         payment = Payment.objects.filter(booking=self.booking_id, status=PaymentStatus.PAID).order_by("pk").first()
         if payment is not None:
