@@ -23,8 +23,9 @@ SESSION_KEY = "acting"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 #: The routes that may change something: they end it.
 WRITES = frozenset({"acting_stop", "account_logout"})
-#: Neither seen nor used: how the person signs in, what lets a program in, who they have shown themselves to be, and the
-#: administration.
+#: Neither seen nor used: how the person signs in, what lets a program in, who they have shown themselves to be, what they
+#: pay with and are paid to, and the administration. The secret of a payment that waits stands on the pages to pay on; and
+#: on to Stripe one is signed in as the person.
 CLOSED_PREFIXES = (
     "account_",
     "mfa_",
@@ -36,6 +37,11 @@ CLOSED_PREFIXES = (
     "token_",
     "webhook_",
     "feed_",
+    "booking_pay",
+    "charge_pay",
+    "plan_pay",
+    "plan_authenticate",
+    "payout_stripe_",
 )
 CLOSED = frozenset(
     {

@@ -4,8 +4,11 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.utils import get_next_redirect_url
+from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest, HttpResponse
@@ -17,9 +20,10 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from accounts.middleware import SEEN
-from accounts.models import Role, User
+from accounts.models import Role, SingleSignOn, User
 from accounts.outbox import queue_mail, written_for
-from accounts.services.admittance import linked_to, required_of
+from accounts.services.sign_on_members import linked_to, required_of
+from accounts.sso import shown
 from accounts.stepup import has_second_factor
 
 #: Where in the session the address is kept that somebody goes on to once they are signed in.
@@ -97,7 +101,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
         sign_on = required_of(user)
         if sign_on is None:
             return None
-        context = {"organization": sign_on.organization, "go": reverse("sso_go", args=[sign_on.slug])}
+        shown.keep(request, user)
+        context = {"organization": sign_on.organization, "go": _way_to(request, sign_on)}
         return render(request, "sso/required.html", context, status=403)
 
     def send_notification_mail(
@@ -117,6 +122,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]
                 "account/email/message.html", {"subject": message.subject, **_parts(text, context), "email": email}
             )
         queue_mail(address=email, user=user, subject=message.subject, text=text, html=html)
+
+
+def _way_to(request: HttpRequest, sign_on: SingleSignOn) -> str:
+    """To the provider, and afterwards to where they were going; the page that asks them to go there is left out."""
+    go, there = reverse("sso_go", args=[sign_on.slug]), get_next_redirect_url(request)
+    if not there or there == reverse("sso_entrance", args=[sign_on.slug]):
+        return go
+    return f"{go}?{urlencode({REDIRECT_FIELD_NAME: there})}"
 
 
 #: What the ways of showing who one is are called.

@@ -56,6 +56,17 @@ class EditUserForm(UserChangeForm):  # type: ignore[type-arg]
             )
         return str(self.instance.email)
 
+    def clean_is_active(self) -> bool:
+        """Who may administer takes two of them, and switching an account off or on would change that, too."""
+        is_active: bool = self.cleaned_data["is_active"]
+        if Role.PLATFORM_ADMINISTRATOR in self.instance.roles and is_active != self.instance.is_active:
+            raise forms.ValidationError(
+                _(
+                    "Two administrators decide who is one: have the role taken from them first (“Take the administrator's role from them…”), then switch the account off or on."
+                )
+            )
+        return is_active
+
     def clean_roles(self) -> list[str]:
         """Those that are chosen; being an administrator stays as it is."""
         kept = [role for role in self.instance.roles if role == Role.PLATFORM_ADMINISTRATOR]
@@ -138,7 +149,9 @@ class UserAdmin(SaveChanged, ActsOnRows, DjangoUserAdmin):  # type: ignore[type-
         Raises:
             PermissionDenied: always; people have a link for a new one mailed.
         """
-        raise PermissionDenied("A password is its person's alone. They choose a new one at the sign-in, “Forgotten?”.")
+        raise PermissionDenied(
+            "A password is its person's alone. They choose a new one at the sign-in, “Forgot your password?”."
+        )
 
     def history_around(self, row: Any) -> list[Scope]:
         return scopes_around(row, "user")

@@ -5,8 +5,10 @@ whatever else takes tokens.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from functools import wraps
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +28,8 @@ from common.rates import TooManyRequests, spend
 
 SCHEME = "bearer"
 RETRY_SECONDS = 30
+#: Of the requests that are refused because there were too many, so many of a token are kept: a flood fills no table.
+KEPT_OF_TOO_MANY = "1/minute"
 
 View = Callable[..., HttpResponseBase]
 #: Given what the address names, the id of the organization that it is about, if it is about one.
@@ -36,7 +40,7 @@ def token_or_login(scope: Scope, *, whose: Whose | None = None) -> Callable[[Vie
     """Let people in who are signed in, and programs with a token for ``scope``.
 
     A request with a token is that token's alone: cookies that come with it count for nothing. Every use is kept, whatever
-    is answered. Refusals and failures are JSON.
+    is answered; of those that come too often, one a minute. Refusals and failures are JSON.
 
     Args:
         whose: which organization's it is that is asked for. An organization's token gets what is that organization's,
@@ -85,14 +89,28 @@ def let_in(request: HttpRequest, *, secret: str, scope: Scope, now: datetime) ->
         if refused.token is None:
             spend(settings.MARKETPLACE_TOKEN_REFUSED_RATE, "no-token", address)
         else:
-            spend(settings.MARKETPLACE_TOKEN_RATE, "token", str(refused.token.pk))
+            _count(request, refused.token, now=now)
         raise
-    spend(settings.MARKETPLACE_TOKEN_RATE, "token", str(bearer.token.pk))
+    _count(request, bearer.token, now=now)
     request.user = bearer.user
     request.membership = bearer.membership  # type: ignore[attr-defined]
     request.organization = bearer.token.organization  # type: ignore[attr-defined]
     request.api_token = bearer.token  # type: ignore[attr-defined]
     return bearer
+
+
+def _count(request: HttpRequest, token: ApiToken, *, now: datetime) -> None:
+    """
+    Raises:
+        TooManyRequests: it came too often. That is kept, but for a flood's every request.
+    """
+    try:
+        spend(settings.MARKETPLACE_TOKEN_RATE, "token", str(token.pk))
+    except TooManyRequests:
+        with suppress(TooManyRequests):
+            spend(KEPT_OF_TOO_MANY, "token-too-often", str(token.pk))
+            keep_use(request, token, HTTPStatus.TOO_MANY_REQUESTS, now=now)
+        raise
 
 
 def keep_use(request: HttpRequest, token: ApiToken, status: int, *, now: datetime) -> None:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.dangerous import Arguments, DangerousAction, Shown, takes_two
 from accounts.models import User, Verification
+from accounts.services.decisions import DecisionError
 from accounts.services.overrides import (
     check_administrator,
     check_override,
@@ -30,7 +31,14 @@ def administrator_arguments(user: User, *, holds: bool) -> dict[str, str]:
 
 
 def _verification(arguments: Arguments) -> Verification:
-    return Verification.objects.select_related("user").get(pk=arguments["verification"])
+    """
+    Raises:
+        DecisionError: its person has been deleted meanwhile, and it with them.
+    """
+    row = Verification.objects.select_related("user").filter(pk=arguments["verification"]).first()
+    if row is None:
+        raise DecisionError(_("This verification is not there any more."))
+    return row
 
 
 def _show_override(arguments: Arguments) -> Shown:
@@ -59,7 +67,8 @@ def _show_administrator(arguments: Arguments) -> Shown:
     user, holds = User.objects.get(pk=arguments["user"]), bool(arguments["holds"])
     check_administrator(user, holds=holds)
     becomes = _("A platform administrator") if holds else _("No platform administrator any more")
-    return [(_("Person"), f"{user} ({user.public_name})"), (_("Becomes"), becomes)]
+    # Each name by itself, so that it is found when the person is deleted.
+    return [(_("Person"), str(user)), (_("Public name"), user.public_name), (_("Becomes"), becomes)]
 
 
 def _set_administrator(arguments: Arguments, *, by: User, second: User, reason: str, now: datetime) -> object:

@@ -9,6 +9,7 @@ a password, scripts or other files inside are refused.
 import hashlib
 import io
 import re
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 from PIL import Image, ImageOps
-from pypdf import PdfReader
+from pypdf import PdfReader, apply_configuration
 from pypdf.generic import ArrayObject, DictionaryObject, IndirectObject, NameObject
 
 from common.errors import MarketplaceError
@@ -39,6 +40,19 @@ MOST_PAGES = 100
 #: Objects in a PDF of that many pages.
 MOST_OBJECTS = 50_000
 JPEG_QUALITY = 92
+#: Passes in which a JPEG is stored. Each goes over all pixels, whatever little it holds; cameras and programs make twelve
+#: at most.
+MOST_PASSES = 100
+NEXT_PASS = b"\xff\xda"
+#: How often a PDF is read from its beginning to its end, and for how long in all, in seconds of this thread's own. Ones of
+#: papers take two readings and a few seconds at most.
+MOST_READINGS = 8
+MOST_SECONDS = 10.0
+#: What the tables and the other objects that are packed into one may unpack to, in bytes. Pages themselves stay packed.
+MOST_UNPACKED = 5_000_000
+UNPACKED: dict[str, Any] = {
+    f"{packed}_maximum_output_length": MOST_UNPACKED for packed in ("zlib", "lzw", "run_length", "brotli")
+}
 
 #: What a PDF that only shows something has no use for, by the words that name it in one.
 SCRIPTS = frozenset({"/JS", "/JavaScript", "/Launch", "/RichMedia", "/RichMediaExecute", "/XFA", "/ImportData"})
@@ -94,7 +108,7 @@ def _type_of(name: str, data: bytes) -> str:
     for media_type, beginning in BEGINNINGS.items():
         if data.startswith(beginning):
             return media_type
-    raise DocumentRefused(f"“{name}”: {_stranger(data)}")
+    raise DocumentRefused(_("“%(name)s”: %(why)s") % {"name": name, "why": _stranger(data)})
 
 
 def _stranger(data: bytes) -> str:
@@ -143,6 +157,11 @@ def _read_image(name: str, data: bytes) -> tuple[bytes, int]:
     """The image's pixels, written anew: upright, without EXIF and whatever else came with it."""
     kind = "PNG" if data.startswith(BEGINNINGS[PNG]) else "JPEG"
     broken = _("“%(name)s” is damaged: it cannot be read to its end. Scan or export it once more.") % {"name": name}
+    if kind == "JPEG" and data.count(NEXT_PASS) > MOST_PASSES:
+        raise DocumentRefused(
+            _("“%(name)s” is stored in more than %(most)s passes. Save it as JPEG once more, and upload that.")
+            % {"name": name, "most": MOST_PASSES}
+        )
     try:
         with Image.open(io.BytesIO(data), formats=[kind]) as image:
             _check_size(name, image)
@@ -192,20 +211,55 @@ def _mode(image: Image.Image, kind: str) -> str:
 # PDFs ---------------------------------------------------------------------------------------------------
 
 
+class Patience(io.BufferedReader):
+    """The bytes of a PDF, for a reader that may take only so long over them.
+
+    pypdf mends what is damaged by going through the whole file, once for each object that a table has wrong. In a file that
+    was made for it, that would take hours. Unlike ``BytesIO`` this lends no buffer, so that every reading comes by here.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(io.BytesIO(data))
+        self._readings = 0
+        self._ends = time.thread_time() + MOST_SECONDS
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """
+        Raises:
+            ValueError: there were too many readings, or they took too long.
+        """
+        if size is None or size < 0:
+            self._readings += 1
+            if self._readings > MOST_READINGS:
+                raise ValueError("read from end to end too often")
+        self.check()
+        return super().read(size)
+
+    def check(self) -> None:
+        """
+        Raises:
+            ValueError: it took too long.
+        """
+        if time.thread_time() > self._ends:
+            raise ValueError("takes too long to read")
+
+
 def _read_pdf(name: str, data: bytes) -> tuple[bytes, int]:
     again = _("Print it into a new PDF, then upload that.")
     if zipfile.is_zipfile(io.BytesIO(data)):
         raise DocumentRefused(_("“%(name)s” is a PDF and an archive at once.") % {"name": name} + f" {again}")
     broken = _("“%(name)s” is damaged: not all of its pages can be read.") % {"name": name} + f" {again}"
     try:
-        reader = PdfReader(io.BytesIO(data), strict=False)
-        if reader.is_encrypted:
-            raise DocumentRefused(
-                _("“%(name)s” has a password or is restricted. Remove that, or print it into a new PDF.")
-                % {"name": name}
-            )
-        pages = sum(1 for page in reader.pages if page.mediabox)
-        words = {word for one in _objects(reader) for word in _words(one)}
+        with apply_configuration(**UNPACKED):
+            patience = Patience(data)
+            reader = PdfReader(patience, strict=False)
+            if reader.is_encrypted:
+                raise DocumentRefused(
+                    _("“%(name)s” has a password or is restricted. Remove that, or print it into a new PDF.")
+                    % {"name": name}
+                )
+            pages = sum(1 for page in reader.pages if page.mediabox)
+            words = {word for one in _objects(reader, patience) for word in _words(one)}
     except DocumentRefused:
         raise
     except Exception as error:  # as with images
@@ -226,11 +280,11 @@ def _read_pdf(name: str, data: bytes) -> tuple[bytes, int]:
     return data, pages
 
 
-def _objects(reader: PdfReader) -> Iterator[Any]:
+def _objects(reader: PdfReader, patience: Patience) -> Iterator[Any]:
     """Every object that the tables of the PDF know, whether or not a page leads to it.
 
     Raises:
-        ValueError: there are more than any document of papers has.
+        ValueError: there are more than any document of papers has, or they take too long to read.
     """
     numbers = {(number, generation) for generation, known in reader.xref.items() for number in known}
     numbers |= {(number, 0) for number in reader.xref_objStm}
@@ -238,6 +292,7 @@ def _objects(reader: PdfReader) -> Iterator[Any]:
         raise ValueError("too many objects")
     yield reader.trailer
     for number, generation in sorted(numbers):
+        patience.check()  # objects inside others are read without another look at the file
         if number and generation != 65535:  # the head of the list of free ones
             yield IndirectObject(number, generation, reader).get_object()
 

@@ -12,6 +12,7 @@ from django_stubs_ext import StrOrPromise
 
 from accounts import vat_ids
 from accounts.models import BillingDetails, BillingKind, Role, SSHKey, User
+from accounts.names import no_address
 from accounts.services.roles import PURPOSES
 
 PURPOSE_WORDS = {Role.BUYER: _("To book servers"), Role.PROVIDER: _("To offer servers")}
@@ -21,7 +22,7 @@ PURPOSES_AND_BOTH: list[tuple[str, StrOrPromise]] = [*PURPOSE_WORDS.items(), ("b
 class SignupForm(forms.Form):
     """What signing up asks for beside e-mail and password (django-allauth calls :meth:`signup`)."""
 
-    name = forms.CharField(max_length=120, label=_("Your name"))
+    name = forms.CharField(max_length=120, label=_("Your name"), validators=[no_address])
     purpose = forms.ChoiceField(
         label=_("What do you come for?"),
         choices=PURPOSES_AND_BOTH,
@@ -82,6 +83,8 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for seen_by_others in ("name", "organization_name"):
+            self.fields[seen_by_others].validators.append(no_address)
         own = self.instance.timezone
         known = dict(zones())
         self.fields["timezone"].choices = zones() if own in known else [*zones(), (own, own)]  # type: ignore[attr-defined]

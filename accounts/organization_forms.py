@@ -20,14 +20,13 @@ from accounts.models import (
     OrganizationRole,
     Project,
 )
+from accounts.names import no_address
 from accounts.organization_words import WHAT_ROLES_DO
 from accounts.services.invitations import MOST_AT_ONCE
 from accounts.services.organizations import Policy
 from common.formats import amount
 
 SEPARATORS = re.compile(r"[\s,;]+")
-#: Names go into mails to strangers: they are names, not advertisements.
-ADDRESS = re.compile(r"://|\bwww\.", re.IGNORECASE)
 
 
 def role_choices() -> list[tuple[str, str]]:
@@ -46,8 +45,7 @@ class OrganizationForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if ADDRESS.search(name):
-            raise ValidationError(gettext("A name holds no web address."))
+        no_address(name)
         return name
 
 

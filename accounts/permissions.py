@@ -6,7 +6,9 @@ querysets, and the walk through every address (``tests/permissions``) holds both
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from django.db import models
 from django.db.models import QuerySet
@@ -14,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Membership, Organization, OrganizationRole, Role, User
+from accounts.models import Membership, MembershipQuerySet, Organization, OrganizationRole, Role, User
 from common.errors import MarketplaceError
 
 
@@ -121,8 +123,28 @@ def membership_of(user: User, organization: Organization) -> Membership | None:
 
 def organizations_where(user: User, action: OrganizationAction) -> QuerySet[Organization]:
     """Those in which the person's role allows it now: for the querysets of what organizations own."""
-    allowing = Membership.objects.current().filter(user=user, role__in=ORGANIZATION[action])
-    return Organization.objects.filter(pk__in=allowing.values("organization"))
+    return Organization.objects.filter(pk__in=memberships_for(action).filter(user=user).values("organization"))
+
+
+def memberships_for(action: OrganizationAction) -> MembershipQuerySet:
+    """Those that go on and whose role allows it: for querysets of what hangs on it."""
+    return Membership.objects.current().filter(role__in=ORGANIZATION[action])
+
+
+class Booker(NamedTuple):
+    """Whether somebody may book for an organization now, and since when that is so; ``None``: they never could."""
+
+    may: bool
+    since: datetime | None
+
+
+def booker(*, user: UUID, organization: UUID) -> Booker:
+    """By the newest of the person's memberships in it."""
+    row = Membership.objects.filter(user=user, organization=organization).order_by("-joined_at", "-pk").first()
+    if row is None:
+        return Booker(False, None)
+    had = row.role in ORGANIZATION[OrganizationAction.BOOK]
+    return Booker(had and row.is_current, (row.left_at if had else None) or row.booking_changed_at or row.joined_at)
 
 
 def require_in(user: User, organization: Organization, action: OrganizationAction) -> Membership:

@@ -8,12 +8,14 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
-from django.db.models import CASCADE, Model, Q
+from django.db.models import CASCADE, Model, Q, QuerySet
+from django.db.models.functions import Lower
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import (
+    FAREWELL,
     PRIVATE,
     Acting,
     ApiToken,
@@ -73,6 +75,15 @@ def _webhooks(user: User) -> Iterator[Mapping[str, Any]]:
             "created_at": row.created_at,
             "disabled_at": row.disabled_at,
         }
+
+
+def _made_or_owned(user: User) -> "QuerySet[Organization]":
+    return Organization.objects.filter(Q(owner=user) | Q(created_by=user))
+
+
+def _belongs_to(user: User) -> "QuerySet[Any]":
+    """Ids. What an organization asks of bookings, its members alone may know."""
+    return Membership.objects.current().filter(user=user).values("organization")
 
 
 def _document(row: VerificationDocument) -> Iterator[StoredFile]:
@@ -172,9 +183,15 @@ EXPORTS = [
     table(
         "accounts/organizations",
         _("Organizations that you made or own"),
-        lambda user: Organization.objects.filter(Q(owner=user) | Q(created_by=user)),
+        lambda user: _made_or_owned(user).filter(pk__in=_belongs_to(user)),
         fields_of(Organization),
         covers=["accounts.Organization.owner", "accounts.Organization.created_by"],
+    ),
+    table(
+        "accounts/organizations-left",
+        _("Organizations that you made and have left"),
+        lambda user: _made_or_owned(user).exclude(pk__in=_belongs_to(user)),
+        ["name", "created_at"],
     ),
     table(
         "accounts/memberships",
@@ -303,10 +320,13 @@ def erase(user: User, now: datetime) -> None:
     user.data_exports.open().update(failed_at=now)
     user.data_exports.update(expires_at=now)
     _forget_invitations(addresses, now)
+    _forget_mails(addresses)
     SignOnUse.objects.filter(email__in=addresses).update(email="")
     _forget_where_invoices_went(addresses)
     _forget_decisions(user)
+    Invitation.objects.waiting().filter(invited_by=user).update(revoked_at=now)
     Membership.objects.current().filter(user=user).update(left_at=now)
+    _let_go_of_tokens(user, now)
     _delete_what_is_theirs(user)
     user.groups.clear()
     user.user_permissions.clear()
@@ -318,7 +338,9 @@ def erase(user: User, now: datetime) -> None:
     user.save(update_fields=fields_of(User, "id", "signup_date"))
     for kind in kinds():
         if kind.within == "user" and kind.model._meta.app_label == "accounts":
-            forget(kind, Q(user=user.pk), **blank(kind.model, kind.fields))
+            # What acted for an organization is in its records, too.
+            theirs = Q(user=user.pk, organization=None) if "organization" in kind.fields else Q(user=user.pk)
+            forget(kind, theirs, **blank(kind.model, kind.fields))
 
 
 def _forget_invitations(addresses: Iterable[str], now: datetime) -> None:
@@ -329,6 +351,14 @@ def _forget_invitations(addresses: Iterable[str], now: datetime) -> None:
         invitation.save(update_fields=["email", "revoked_at"])
     if kind := kind_of(Invitation):
         forget(kind, Q(email__in=addresses), email=INSTEAD)
+
+
+def _forget_mails(addresses: Iterable[str]) -> None:
+    """Those to their addresses that are not in their account, as invitations. The last one to them is still to go out."""
+    found = OutgoingMail.objects.annotate(to=Lower("address")).filter(to__in={one.lower() for one in addresses})
+    mails = found.exclude(key__startswith=FAREWELL)
+    mails.filter(sent_at=None).delete()
+    mails.update(address=INSTEAD)
 
 
 def _forget_where_invoices_went(addresses: Iterable[str]) -> None:
@@ -343,6 +373,12 @@ def _forget_decisions(user: User) -> None:
     verifications = [str(pk) for pk in user.verifications.values_list("pk", flat=True)]
     about = Decision.objects.filter(Q(arguments__user=str(user.pk)) | Q(arguments__verification__in=verifications))
     scrub_facts(about, "shown", words_of(user))
+
+
+def _let_go_of_tokens(user: User, now: datetime) -> None:
+    """Those that act for organizations let nobody in any more, and stay: what was done with them is in the uses."""
+    user.api_tokens.filter(organization=None).delete()
+    user.api_tokens.filter(revoked_at=None).update(revoked_at=now, revoked_by=user)
 
 
 def _delete_what_is_theirs(user: User) -> None:
@@ -374,7 +410,7 @@ ROOM = Room(
         _("What you were told: notifications and mails. Your full name and your addresses go from what others were told."),
         _("Your memberships in organizations end. What you booked for them stays theirs."),
     ],
-    outlive=["admin.LogEntry", "accounts.DataExport"],
+    outlive=["admin.LogEntry", "accounts.ApiToken", "accounts.DataExport"],
     texts={
         "accounts.Notification": ["title", "text"],
         "accounts.OutgoingMail": ["subject", "text", "html", "parts", "error"],
@@ -383,12 +419,18 @@ ROOM = Room(
         "accounts.Verification": ["reason"],
         "accounts.Acting": ["reason"],
         "accounts.SSHKey": ["name"],
+        "accounts.ApiToken": ["name"],
         "admin.LogEntry": ["object_repr", "change_message"],
     },
+    names={"accounts.Organization": ["name"], "accounts.Project": ["name"], "accounts.CostCentre": ["name"]},
     kept=[
         Kept(
             _("A row without a name, under which bookings and payments stay together"),
             _("Others have booked, paid or earned with it; it tells nobody who you were."),
+        ),
+        Kept(
+            _("API tokens that acted for an organization, revoked, and what was done with them"),
+            _("The organization has to be able to see what was done in its name."),
         ),
     ],
     retention=[

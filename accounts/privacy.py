@@ -127,10 +127,11 @@ class Room:
         erase: takes a person out of the room's tables, inside a transaction that has locked them. Doing it twice is quiet.
         goes, kept: what becomes of the room's data, for people to read.
         outlive: tables of the room, by label, whose rows are not deleted with the account though they would go with the
-            user's row: a sweep of the room deletes them.
+            user's row: ``erase`` or a sweep of the room sees to them.
         texts: columns of prose in which others may name a person, by the model's label: what can mean nobody but whoever is
             deleted is taken out of them, and out of their history (:func:`accounts.traces.traces_of`). Facts about a person,
             as those that were frozen with a booking, are taken out by ``erase``, which knows whose each row is.
+        names: columns with names of things, by the model's label: a person's name that stands in one is left in texts.
         retention: how long the room keeps what.
     """
 
@@ -143,6 +144,7 @@ class Room:
     kept: Sequence[Kept] = ()
     outlive: Sequence[str] = ()
     texts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     retention: Sequence[Retention] = ()
 
 

@@ -5,6 +5,7 @@ Prose, which names anybody anywhere, is searched from end to end, for what tells
 where a value is one of theirs (:func:`scrub_facts`). Names of facts are never touched.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,7 +19,7 @@ from django.db.models import JSONField, Model, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.html import escape
 
-from common.history.forgetting import REFUSES
+from common.history.forgetting import REFUSES, rewriting_words
 from common.history.tracking import kind_of, kinds
 
 INSTEAD = "[deleted]"
@@ -37,23 +38,83 @@ class Traces:
         return cls(frozenset(text for word in words if len(text := str(word or "").strip()) >= SHORTEST))
 
     @property
+    def addresses(self) -> "Traces":
+        return Traces(frozenset(filter(_is_address, self.words)))
+
+    @property
     def pattern(self) -> str:
-        """A regular expression, PostgreSQL's and Python's; in HTML and JSON some letters are written otherwise."""
-        forms = {form for word in self.words for form in (word, word.lower() if "@" in word else word)}
-        forms |= {escape(word) for word in forms} | {json.dumps(word, ensure_ascii=False)[1:-1] for word in forms}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        return rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)"
+        """A regular expression, PostgreSQL's and Python's; in HTML some letters are written otherwise.
+
+        A word is whole where it is no part of a longer one: of another address, or of a double name.
+        """
+        addresses = {form for word in self.addresses.words for form in (word, word.lower())}
+        found = [
+            (addresses, r"(?<![\w.+-])", r"(?![\w-]|\.\w)"),
+            (self.words - addresses, r"(?<![\w-])", r"(?![\w-])"),
+        ]
+        return "|".join(f"{before}(?:{_any_of(words)}){after}" for words, before, after in found if words)
+
+    @property
+    def anywhere(self) -> str:
+        """The same in whatever stands before and after, for text that is written in JSON: to find rows to look at."""
+        forms = {form for word in self.words for form in (word, word.lower())}
+        return _any_of(forms | {json.dumps(form, ensure_ascii=False)[1:-1] for form in forms})
+
+
+def _is_address(word: str) -> bool:
+    return "@" in word and " " not in word  # some keys have the former, too
+
+
+def _any_of(words: Iterable[str]) -> str:
+    forms = {form for word in words for form in (word, escape(word))}
+    return "|".join(map(re.escape, sorted(forms, key=lambda form: (-len(form), form))))
+
+
+# As it is written -----------------------------------------------------------------------------------------
+
+
+def _in_words(text: str, traces: Traces) -> str:
+    return re.sub(traces.pattern, INSTEAD, text)
+
+
+def _in_html(text: str, traces: Traces) -> str:
+    """Names in what is read; in tags, which a name may look like, addresses alone."""
+    in_tags = traces.addresses
+    return "".join(
+        (_in_words(piece, in_tags) if in_tags.words else piece) if is_tag else _in_words(piece, traces)
+        for piece, is_tag in zip(TAGS.split(text), itertools.cycle((False, True)), strict=False)
+    )
+
+
+def _in_json(text: str, traces: Traces) -> str:
+    """In its values; what is none after all is words."""
+    try:
+        before = json.loads(text)
+    except ValueError:
+        return _in_words(text, traces)
+    after = _walked(before, lambda _, value: _in_words(value, traces))
+    return text if after == before else json.dumps(after, ensure_ascii=False)
+
+
+#: What is no words to whoever reads the page.
+TAGS = re.compile(r"(<style\b.*?</style>|<!--.*?-->|<[^>]*>)", re.DOTALL | re.IGNORECASE)
+#: Columns of text that is more than words.
+WRITTEN: Mapping[str, Callable[[str, Traces], str]] = {
+    "accounts.OutgoingMail.html": _in_html,
+    "accounts.WebhookDelivery.body": _in_json,
+}
 
 
 # Prose ----------------------------------------------------------------------------------------------------
 
 
 def scrub(label: str, columns: Sequence[str], traces: Traces) -> None:
-    """Take the traces out of these columns of a table, inside a transaction."""
+    """Take the traces out of these columns of a table, inside a transaction, of what is append-only too."""
     if traces.words:
         model = apps.get_model(label)
-        for column in columns:
-            _scrub(model, column, traces.pattern)
+        with rewriting_words():
+            for column in columns:
+                _scrub(model, column, traces)
 
 
 def scrub_history(texts: Mapping[str, Sequence[str]], traces: Traces) -> None:
@@ -68,16 +129,17 @@ def scrub_history(texts: Mapping[str, Sequence[str]], traces: Traces) -> None:
         if kept is not None:
             with pgtrigger.ignore(f"{kept.changes._meta.label}:{REFUSES}"):
                 for column in set(columns) & set(kept.fields):
-                    _scrub(kept.changes, column, traces.pattern)
+                    _scrub(kept.changes, column, traces)
 
 
-def _scrub(model: type[Model], column: str, pattern: str) -> None:
+def _scrub(model: type[Model], column: str, traces: Traces) -> None:
     one = model._meta.get_field(column)
-    if isinstance(one, JSONField):
-        found = model._base_manager.annotate(as_text=Cast(column, TextField())).filter(as_text__regex=pattern)
-        _rewrite(found, column, lambda _, text: re.sub(pattern, INSTEAD, text))
+    change = WRITTEN.get(f"{model._meta.label}.{column}", _in_words)
+    if change is not _in_words or isinstance(one, JSONField):
+        found = model._base_manager.annotate(as_text=Cast(column, TextField())).filter(as_text__regex=traces.anywhere)
+        _rewrite(found, column, lambda _, text: change(text, traces))
     else:
-        _scrub_words(model, one, pattern)
+        _scrub_words(model, one, traces.pattern)
 
 
 def _scrub_words(model: type[Model], one: Any, pattern: str) -> None:

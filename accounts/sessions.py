@@ -18,10 +18,8 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import security_log
 from accounts.models import User
-from accounts.stepup import used_second_factor
+from accounts.stepup import SIGNED_IN, used_second_factor
 
-#: Where in the session it is kept when it began, in seconds since 1970.
-SIGNED_IN = "signed_in_at"
 NOT_KEPT = "private, no-store"
 #: Of this site: pages that lie about for the way back, and whatever a script may have put down.
 EVERYTHING = '"cache", "storage"'

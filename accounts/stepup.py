@@ -3,7 +3,8 @@
 Whoever has shown with their password, a code, a passkey or a mailed code that it is still them is believed for
 ``MARKETPLACE_STEP_UP``. Then, or before the first time, they are sent to a page that asks, and come back: a form that
 was posted is posted again for them (django-allauth keeps it in the session meanwhile; files are not kept, so a page with an upload
-asks when it is opened). Having signed in a moment ago is not enough: a browser that was left open would be.
+asks when it is opened). Having signed in a moment ago is not enough: a browser that was left open would be. SSH keys
+alone can be added then, or everybody would be asked twice before their first booking.
 """
 
 import time
@@ -20,6 +21,9 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import URLPattern, URLResolver, reverse
+
+#: Where in the session it is kept when it began, in seconds since 1970.
+SIGNED_IN = "signed_in_at"
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
@@ -48,13 +52,21 @@ def has_stepped_up(request: HttpRequest) -> bool:
     return bool(shown) and time.time() - max(shown) < settings.MARKETPLACE_STEP_UP.total_seconds()
 
 
-def require_step_up(request: HttpRequest) -> None:
+def has_just_signed_in(request: HttpRequest) -> bool:
+    """Whether this session began within ``MARKETPLACE_STEP_UP``."""
+    return bool(time.time() - request.session.get(SIGNED_IN, 0) < settings.MARKETPLACE_STEP_UP.total_seconds())
+
+
+def require_step_up(request: HttpRequest, *, or_sign_in: bool = False) -> None:
     """For a view that has loaded and authorised what it is about: nobody else needs to learn that it asks.
+
+    Args:
+        or_sign_in: having signed in within that time will do: for what people come to do as soon as they have an account.
 
     Raises:
         ReauthenticationRequired: they have not. django-allauth's middleware answers it with the page that asks.
     """
-    if not has_stepped_up(request):
+    if not has_stepped_up(request) and not (or_sign_in and has_just_signed_in(request)):
         raise ReauthenticationRequired
 
 

@@ -38,6 +38,9 @@ class TokenForm(forms.Form):
         required=False,
         empty_label=_("Myself"),
         help_text=_("For an organization it may do what your role there allows at that moment."),
+        error_messages={
+            "invalid_choice": _("You do not belong to this organization any more. Choose again whom it acts for.")
+        },
     )
 
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
@@ -49,7 +52,8 @@ class TokenForm(forms.Form):
         self.fields["days"].initial = min(USUAL_LIFE, longest)
         organizations = Organization.objects.of_member(user)
         self.fields["acts_for"].queryset = organizations  # type: ignore[attr-defined]
-        if not organizations:
+        # An organization that was chosen while it was still theirs is refused, and not taken for themselves.
+        if not organizations and not self.data.get("acts_for"):
             del self.fields["acts_for"]
         for subject, label in SUBJECTS.items():
             self.fields[subject] = forms.ChoiceField(label=label, choices=POWERS, required=False)

@@ -226,7 +226,10 @@ def rows_of(page: Iterable[Any], *, now: datetime) -> list[Row]:
     listed = list(page)
     lines = PayoutLine.objects.filter(booking__in=listed, payout__retry=None).select_related("payout__account")
     newest = {line.booking_id: line.payout for line in lines.order_by("payout__scheduled_at")}
-    owed = {one.booking.pk: one for one in owed_for([row for row in listed if row.left], now=now)}
+    waiting = {pk for pk, payout in newest.items() if payout.status == PayoutStatus.SCHEDULED}
+    asked = owed_for([row for row in listed if row.left or row.pk in waiting], now=now)
+    # Of what is in a payout as a whole, there is something to say only where that cannot be sent.
+    owed = {one.booking.pk: one for one in asked if one.amount or one.reaches_into_payouts}
     return [_row(booking, owed.get(booking.pk), newest.get(booking.pk)) for booking in listed]
 
 
@@ -239,8 +242,8 @@ def _row(booking: Any, owed: Owed | None, payout: Payout | None) -> Row:
         taken_off = gettext("Given back after it was paid out: taken off the next payout.")
         to_settle = gettext("%(amount)s to settle") % {"amount": money(owed.amount, booking.currency)}
         return Row(booking, "warn", to_settle, taken_off, payout=payout)
-    if owed.held:
-        part = "" if owed.held == booking.earned else f"{money(owed.held, booking.currency)}: "
+    if owed.held or owed.amount == 0:
+        part = "" if owed.held in (booking.earned, ZERO) else f"{money(owed.held, booking.currency)}: "
         return Row(booking, "bad", pgettext("payout", "Held"), part + " ".join(owed.why), payout=payout)
     if owed.is_due and not can_be_paid(booking.currency):
         why = gettext("%(currency)s cannot be paid here yet.") % {"currency": booking.currency}

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.utils.translation import gettext as _
 
+from billing.chargeback_reasons import in_words
 from billing.models import Payment, Payout, PayoutMethod, PayoutStatus, Refund, RefundStatus
 from bookings.timeline import Step
 from common.formats import lowered, money
@@ -50,7 +51,7 @@ def _why(refund: Refund) -> str:
 def _of_chargebacks(payment: Payment) -> Iterator[tuple[datetime, Step]]:
     for chargeback in payment.chargebacks.all():
         asked = _("Your bank asked for %(amount)s back") % {"amount": money(chargeback.amount, chargeback.currency)}
-        yield chargeback.opened_at, Step(asked, "bad", chargeback.opened_at, chargeback.reason)
+        yield chargeback.opened_at, Step(asked, "bad", chargeback.opened_at, in_words(chargeback.reason))
         if chargeback.closed_at is not None:
             closed = _("Chargeback: %(state)s") % {"state": lowered(chargeback.get_state_display())}
             yield chargeback.closed_at, Step(closed, "done", chargeback.closed_at)

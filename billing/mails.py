@@ -65,6 +65,7 @@ def _stage(
         subject=title % words,
         paragraphs=[said % words, why, f"{again}{ends}"],
         text=f"{why} {again}",
+        text_for_organization=f"{said % words} {again}".strip(),  # why is the buyer's alone (decision 0043)
         action=(_("Pay it now"), reverse("charge_pay", args=[booking.pk, charge.pk])),
         tone=Notification.Tone.BAD,
         organization=booking.organization,

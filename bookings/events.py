@@ -18,8 +18,9 @@ booking_undelivered = Signal()
 #: for the time that was left), ``by``, ``now``.
 booking_ended_early = Signal()
 
-#: A booking was cut to its paid time, because a stage was not paid. Arguments: ``booking``, ``amount`` (``Decimal``,
-#: perhaps zero: what was paid for later time), ``now``.
+#: A booking was cut to its paid time, because a stage was not paid. Arguments: ``booking``, ``charges`` (those that had
+#: been paid for later time, perhaps none; they are dropped), ``now``. Whoever observes it answers with what goes back of
+#: them (``Decimal``): a part may have gone back before.
 booking_cut = Signal()
 
 #: A booking is over and the buyer could not use all of it. Arguments: ``booking``, ``amount`` (``Decimal``, of its

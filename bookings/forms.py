@@ -59,6 +59,12 @@ class ExtendForm(MomentsForm):
     expected_total = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
 
 
+class LeaveForm(forms.Form):
+    """What the buyer was shown that comes back."""
+
+    expected_back = forms.DecimalField(max_digits=12, decimal_places=2, required=False, widget=forms.HiddenInput)
+
+
 class EndForm(forms.Form):
     """The end that the buyer was shown, and what comes back at it."""
 

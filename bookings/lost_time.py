@@ -104,7 +104,7 @@ def lost_time(booking: Booking, *, now: datetime) -> LostTime:
         down=down,
         free=min(free, down),
         lost=lost,
-        amount=booking.lost_amount if booking.settled_at else _worth(booking, lost),
+        amount=booking.lost_amount if booking.settled_at else min(_worth(booking, lost), booking.kept_so_far),
     )
 
 

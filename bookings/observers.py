@@ -1,9 +1,13 @@
-"""What bookings do about what agents report. Runs inside the report's transaction, with the booking's row locked."""
+"""What bookings do about what agents report, and when somebody's part in an organization changes.
+
+Both run inside the transaction in which it is written down.
+"""
 
 from datetime import datetime
 from typing import Any
 
-from bookings.services import erasure, provision
+from accounts.models import Membership, User
+from bookings.services import erasure, keys, provision
 from machines.models import Report, Work, WorkKind
 
 
@@ -16,3 +20,8 @@ def take_report(sender: Any, *, work: Work, report: Report | None, now: datetime
         provision.record(work, now=now)
     elif work.kind == WorkKind.WIPE:
         erasure.record_evidence(work=work, report=report, now=now)
+
+
+def follow_membership(sender: Any, *, membership: Membership, before: str, by: User, now: datetime, **_: Any) -> None:
+    """Whoever may not book for an organization any more is not let in on its bookings."""
+    keys.follow_membership(membership=membership, before=before, by=by, now=now)

@@ -1,8 +1,9 @@
 """What this room holds about a person: what they booked, and bookings of their machines (:mod:`accounts.privacy`)."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import PurePosixPath
+from uuid import UUID
 
 from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, NullIf
@@ -10,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Organization, User
+from accounts.models import Organization, SSHKey, User
 from accounts.privacy import Kept, Obstacle, Room, StoredFile, fields_of, table
 from accounts.traces import addresses_of
 from bookings.lifecycle import LIVE
@@ -25,6 +26,8 @@ from bookings.models import (
     ErasureCertificate,
     KeyChoice,
 )
+from bookings.services.provision import fingerprint
+from common.history.tracking import kind_of
 from machines.models import Work
 
 #: Of a booking what its provider may know: nothing of who the buyer is but the public name.
@@ -133,10 +136,13 @@ def obstacles(user: User, now: datetime) -> Iterator[Obstacle]:
 def erase(user: User, now: datetime) -> None:
     """Bookings stay, with ids only: invoices have their own copy of whom they name. Keys that agents were given go."""
     bookings = Booking.objects.of_buyer(user)
+    paid_by: dict[UUID | None, UUID | None] = dict(bookings.values_list("pk", "organization"))
     bookings.filter(organization=None).exclude(billed_to={}).update(billed_to={})
     _forget_where_invoices_went(user)
+    shared = {pk: _fingerprints_of(pk) if pk else set() for pk in set(paid_by.values())}
     for work in Work.objects.filter(booking_id__in=bookings.values("pk")).iterator(100):
-        kept = {"payload": _without_keys(work.payload), "result": _without_keys(work.result)}
+        others = shared[paid_by[work.booking_id]]
+        kept = {"payload": _without_keys(work.payload, others), "result": _without_keys(work.result, others)}
         if kept != {"payload": work.payload, "result": work.result}:
             Work.objects.filter(pk=work.pk).update(**kept)
 
@@ -149,8 +155,23 @@ def _forget_where_invoices_went(user: User) -> None:
         Booking.objects.filter(pk=booking.pk).update(billed_to=booking.billed_to | {"email": ""})
 
 
-def _without_keys(said: object) -> object:
-    return said | {"keys": []} if isinstance(said, dict) and said.get("keys") else said
+def _fingerprints_of(organization: UUID) -> set[str]:
+    """Of all keys that the organization has or has had."""
+    found = set(SSHKey.objects.filter(organization=organization).values_list("fingerprint", flat=True))
+    if kept := kind_of(SSHKey):
+        found |= set(kept.changes.objects.filter(organization=organization).values_list("fingerprint", flat=True))
+    return found
+
+
+def _without_keys(said: object, others: Collection[str]) -> object:
+    """What an agent was told, with keys, or said, with their fingerprints; of both those that are ``others``' stay."""
+    if not isinstance(said, dict) or not said.get("keys"):
+        return said
+    return said | {"keys": [key for key in said["keys"] if others and _fingerprint(key) in others]}
+
+
+def _fingerprint(key: str) -> str:
+    return key if key.startswith("SHA256:") else fingerprint(key)
 
 
 ROOM = Room(

@@ -19,7 +19,17 @@ class PurposeForm(forms.Form):
     """The organization's policy says what has to be given. ``acting_for`` is whom the person saw that they book for."""
 
     acting_for = forms.UUIDField(widget=forms.HiddenInput, required=False)
-    project = forms.ModelChoiceField(Project.objects.none(), required=False, empty_label="–", label=_("Project"))
+    project = forms.ModelChoiceField(
+        Project.objects.none(),
+        required=False,
+        empty_label="–",
+        label=_("Project"),
+        error_messages={
+            "invalid_choice": _(
+                "This project is not open any more. Look at what your organization has, and choose again."
+            )
+        },
+    )
     purchase_order = forms.CharField(max_length=60, required=False, label=_("Purchase order"))
     cost_centre = forms.CharField(max_length=60, required=False, label=_("Cost centre"))
     reason = forms.CharField(
@@ -36,7 +46,8 @@ class PurposeForm(forms.Form):
         projects = organization.projects.filter(archived_at=None)
         self.fields["project"].queryset = projects  # type: ignore[attr-defined]
         needed = organization.needs_project or organization.needs_grant
-        if not needed and not projects.exists():
+        # One that was chosen while it was open is refused, and not taken for none.
+        if not needed and not projects.exists() and not self.data.get("project"):
             del self.fields["project"]
         codes = [(centre.code, str(centre)) for centre in organization.cost_centres.filter(archived_at=None)]
         if codes:
@@ -49,7 +60,8 @@ class PurposeForm(forms.Form):
             ("cost_centre", organization.needs_cost_centre),
         ):
             if is_needed and name in self.fields:
-                self.fields[name].widget.is_required = True
+                # Not ``required``: the price is shown before it is given, and the service says what is missing.
+                self.fields[name].widget.attrs["aria-required"] = "true"
 
     @property
     def fields_shown(self) -> list[forms.BoundField]:

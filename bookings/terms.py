@@ -77,16 +77,21 @@ def frozen_into(booking: Booking) -> Terms:
 class Refund:
     """What a cancellation gives back, and why, line by line.
 
-    ``price`` is what has been paid; ``share`` is the part of it, 0 to 1; ``back`` and ``kept`` are amounts in
-    ``currency`` that add up to it. Stages that are not charged yet are not charged any more.
+    ``price`` is what has been paid; ``share`` is the part of it, 0 to 1; ``before`` went back already, for whatever
+    reason; ``back`` is what comes back now, no more than is left; ``kept`` is the rest. Amounts in ``currency``;
+    ``before``, ``back`` and ``kept`` add up to ``price``. Stages that are not charged yet are not charged any more.
     """
 
     price: Decimal
     share: Decimal
+    before: Decimal
     back: Decimal
-    kept: Decimal
     currency: str
     because: StrOrPromise
+
+    @property
+    def kept(self) -> Decimal:
+        return self.price - self.before - self.back
 
 
 def is_overdue(booking: Booking, *, now: datetime) -> bool:
@@ -102,7 +107,6 @@ def is_overdue(booking: Booking, *, now: datetime) -> bool:
 
 def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
     """What canceling the booking now gives back. Changes nothing."""
-    price = booking.paid_total
     because: StrOrPromise
     if not booking.is_paid:
         share, because = Decimal(0), gettext_lazy("Nothing has been paid.")
@@ -120,14 +124,19 @@ def refund_for(booking: Booking, *, by_provider: bool, now: datetime) -> Refund:
                 % {"kind": booking.get_cancellation_terms_display(), "terms": terms.sentence}
             )
         )
-    back = rounded(price * share, booking.currency)
-    return Refund(price, share, back, price - back, booking.currency, because)
+    return _refund(booking, share, because)
 
 
 def everything(booking: Booking, because: StrOrPromise) -> Refund:
     """All that was paid, for a reason that no terms change."""
+    return _refund(booking, Decimal(1), because)
+
+
+def _refund(booking: Booking, share: Decimal, because: StrOrPromise) -> Refund:
     price = booking.paid_total
-    return Refund(price, Decimal(1), price, Decimal(0), booking.currency, because)
+    before = min(booking.given_back, price)
+    back = min(rounded(price * share, booking.currency), price - before)
+    return Refund(price, share, before, back, booking.currency, because)
 
 
 @dataclass(frozen=True)
@@ -150,14 +159,15 @@ class Unused:
 class Ending:
     """What ending a booking at ``end`` gives back, line by line. Amounts in ``currency``.
 
-    ``back`` and ``kept`` add up to ``price``, which is what has been paid; ``not_charged`` are later stages that are
-    not charged any more. ``used_alone`` is what the time until then costs by itself, at the rates of the booking: no
-    less is kept, so less may come back than the lines say.
+    ``before``, ``back`` and ``kept`` add up to ``price``, which is what has been paid; ``before`` went back already,
+    for whatever reason. ``not_charged`` are later stages that are not charged any more. ``used_alone`` is what the time
+    until then costs by itself, at the rates of the booking: no less is kept, so less may come back than the lines say.
     """
 
     end: datetime
     lines: tuple[Unused, ...]
     price: Decimal
+    before: Decimal
     not_charged: Decimal
     used_alone: Decimal
     currency: str
@@ -168,17 +178,18 @@ class Ending:
         return sum((line.back for line in self.lines), Decimal(0))
 
     @property
-    def back(self) -> Decimal:
-        return min(self.by_terms, max(self.price - self.used_alone, Decimal(0)))
-
-    @property
     def held_back(self) -> Decimal:
         """What comes back less than the terms say, because a shorter booking is dearer by the hour."""
-        return self.by_terms - self.back
+        return max(self.by_terms - max(self.price - self.used_alone, Decimal(0)), Decimal(0))
+
+    @property
+    def back(self) -> Decimal:
+        """No more than is left."""
+        return min(self.by_terms - self.held_back, self.price - self.before)
 
     @property
     def kept(self) -> Decimal:
-        return self.price - self.back
+        return self.price - self.before - self.back
 
 
 def earliest_end(booking: Booking, *, now: datetime) -> datetime:
@@ -218,7 +229,8 @@ def refund_for_ending(booking: Booking, *, now: datetime, at: datetime | None = 
                 % {"kind": booking.get_cancellation_terms_display(), "terms": terms.sentence}
             )
         )
-    return Ending(end, lines, price, open_stages, alone, booking.currency, because)
+    before = min(booking.given_back, price)
+    return Ending(end, lines, price, before, open_stages, alone, booking.currency, because)
 
 
 def charged_for_used(booking: Booking) -> Decimal:

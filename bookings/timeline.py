@@ -7,6 +7,7 @@ from uuid import UUID
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext as _
 
+from bookings.let_in import is_left_out
 from bookings.lifecycle import BookingStatus
 from bookings.models import ACCESS_WORK, Booking, BookingEvent, Charge, DataWipe, WipeMethod, WipeStatus
 from bookings.records import said
@@ -91,9 +92,8 @@ def _tells_of(event: BookingEvent, wipes: list[DataWipe]) -> bool:
 def _present(booking: Booking, *, now: datetime) -> list[Step]:
     access = getattr(booking, "access", None)
     if booking.is_hold:
-        return [
-            Step(_("Waiting for payment"), "now", booking.hold_expires_at, _("The window is given back at this time."))
-        ]
+        what = _("Waiting for approval") if booking.awaits_approval else _("Waiting for payment")
+        return [Step(what, "now", booking.hold_expires_at, _("The window is given back at this time."))]
     if booking.is_confirmed and booking.start > now:
         return [
             Step(
@@ -121,6 +121,9 @@ def _present(booking: Booking, *, now: datetime) -> list[Step]:
         return [_erasing(booking, now=now)]
     if booking.is_awaiting_wipe:
         return [Step(_("Being erased"), "now", _("now"), _("The machine is in quarantine until every step is shown."))]
+    if booking.is_active and booking.end > now and is_left_out(booking) and not booking.keys_let_in().exists():
+        why = _("The buyer does not book for their organization any more, and it has no key of its own.")
+        return [Step(_("Nobody is let in"), "now", _("now"), why)]
     if booking.is_active and booking.end > now and booking.is_automatic and not access:
         return [_letting_in(booking, now=now)]
     if booking.is_active and booking.end > now:

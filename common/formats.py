@@ -135,6 +135,12 @@ def tb(value: Any) -> str:
     return _stepped(value, 1000, "GB", "TB")
 
 
+def size(value: Any) -> str:
+    """How large a file is, from its bytes: ``36800`` → ``37 KB``, ``1240000`` → ``1.2 MB``."""
+    exact = as_decimal(value)
+    return NOTHING if exact is None else _stepped(max(exact / 1000, Decimal(1)), 1000, "KB", "MB")
+
+
 def tflops(value: Any) -> str:
     """``741.3`` → ``741 TFLOPS``, ``61.24`` → ``61.2 TFLOPS``: three figures are all that a measurement is worth."""
     return _three_figures(value, "TFLOPS")

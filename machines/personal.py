@@ -134,6 +134,10 @@ ROOM = Room(
         "machines.MaintenanceWindow": ["note"],
         "machines.Refusal": ["detail", "excerpt"],
     },
+    names={
+        "machines.GPUModel": ["name", "manufacturer", "architecture"],
+        "machines.Machine": ["name", "gpu_model", "cpu_model", "os", "region"],
+    },
     kept=[
         Kept(
             _("What machines signed: measurements, and reports of the work they did"),

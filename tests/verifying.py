@@ -71,6 +71,33 @@ def bomb(side: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
+def many_passes(*, more: int) -> bytes:
+    """A progressive JPEG whose last pass is there ``more`` times again."""
+    data = _written(Image.new("L", (64, 64), 127), "JPEG", progressive=True, quality=50)
+    last, end = data.rindex(b"\xff\xda"), data.rindex(b"\xff\xd9")
+    return data[:end] + data[last:end] * more + data[end:]
+
+
+def wrong_table(*, objects: int) -> bytes:
+    """A PDF of one page whose table has so many objects more, none of which is where it says."""
+    written, at = b"%PDF-1.4\n", []
+    for number, said in enumerate(
+        (
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 100 100] >>",
+        ),
+        start=1,
+    ):
+        at.append(len(written))
+        written += b"%d 0 obj\n%s\nendobj\n" % (number, said)
+    at += at[:1] * objects
+    table = b"".join(b"%010d 00000 n \n" % one for one in at)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(at) + 1)
+    end = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF\n" % (len(at) + 1, len(written))
+    return written + head + table + end
+
+
 def upload(name: str, data: bytes, declared: str = "") -> SimpleUploadedFile:
     known = {".pdf": PDF, ".jpg": JPEG, ".png": PNG}
     return SimpleUploadedFile(name, data, content_type=declared or known.get(name[-4:], ""))

@@ -74,9 +74,7 @@ class Decision(models.Model):
     @property
     def words(self) -> str:
         """What is to be done, in words."""
-        from accounts.dangerous import label_of
-
-        return label_of(self.action)
+        return words_of(self.action)
 
     @property
     def details(self) -> list[tuple[str, str]]:
@@ -85,3 +83,10 @@ class Decision(models.Model):
 
     def is_waiting(self, *, now: datetime) -> bool:
         return self.state == DecisionState.WAITING and self.expires_at > now
+
+
+def words_of(action: str) -> str:
+    """What an action of :mod:`accounts.dangerous` does, in words."""
+    from accounts.dangerous import label_of
+
+    return label_of(action)

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.event_kinds import kinds_of
 from accounts.models.user import User
@@ -21,10 +22,10 @@ class Notification(models.Model):
     """Something a person should know, shown in the page. Mail is written beside it, not instead."""
 
     class Tone(models.TextChoices):
-        INFO = "info", "Information"
-        GOOD = "good", "Good news"
-        WARN = "warn", "Attention"
-        BAD = "bad", "Trouble"
+        INFO = "info", _("Information")
+        GOOD = "good", _("Good news")
+        WARN = "warn", _("Attention")
+        BAD = "bad", _("Trouble")
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="notifications", db_column="customer_id")

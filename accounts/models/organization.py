@@ -112,6 +112,12 @@ class Membership(models.Model):
         related_name="+",
         help_text="Empty: they left by themselves.",
     )
+    booking_changed_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="When another role last let them book for it, or did not any more. Empty: it is as when they joined.",
+    )
 
     objects = MembershipQuerySet.as_manager()
 

@@ -2,7 +2,7 @@
 
 from accounts.models.acting import Acting
 from accounts.models.billing import BillingDetails
-from accounts.models.decision import Decision
+from accounts.models.decision import Decision, words_of
 from accounts.models.organization import CostCentre, Invitation, Membership, Organization, Project
 from accounts.models.privacy import DeletionRequest
 from accounts.models.single_sign_on import EmailDomain, SignOnUse, SingleSignOn
@@ -168,6 +168,16 @@ SignOnUseChange = tracked(
     SignOnUse, "user", "outcome", "reason", within="organization", organization="organization", called="user"
 )
 DecisionChange = tracked(
-    Decision, "action", "about", "reason", "state", "asked_by", "expires_at", "decided_by", "decided_at", "answer"
+    Decision,
+    "action",
+    "about",
+    "reason",
+    "state",
+    "asked_by",
+    "expires_at",
+    "decided_by",
+    "decided_at",
+    "answer",
+    written={"action": words_of},
 )
 ActingChange = tracked(Acting, "administrator", "user", "reason", "began_at", "ends_at", "ended_at", "ended_by")

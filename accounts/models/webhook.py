@@ -120,7 +120,7 @@ class WebhookDelivery(models.Model):
         verbose_name_plural = "webhook deliveries"
         ordering = ["-created_at"]
         constraints = [
-            models.UniqueConstraint(fields=["endpoint", "key"], name="webhook_deliveries_once_an_event"),
+            models.UniqueConstraint(fields=["endpoint", "key", "event"], name="webhook_deliveries_once_an_event"),
         ]
         indexes = [
             models.Index(fields=["next_attempt_at"], condition=Q(status="pending"), name="webhook_deliveries_due"),

@@ -7,18 +7,20 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from accounts import privacy
 from accounts.event_kinds import EventKind
-from accounts.models import DeletionRequest, Notification, User
+from accounts.models import DeletionRequest, Membership, Notification, User
 from accounts.outbox import write_farewell, written_for
 from accounts.privacy import Obstacle
 from accounts.scrubbing import scrub, scrub_history
-from accounts.services.roles import require_administrator
+from accounts.services.organizations import locked_organization
+from accounts.services.roles import administrators, require_administrator
 from accounts.services.telling import tell
-from accounts.traces import traces_of
+from accounts.traces import traces_of, without_names_of_things
 from common import formats
 from common.errors import MarketplaceError
 from common.history.facts import because
@@ -127,6 +129,7 @@ def delete_due(*, now: datetime, limit: int = 20) -> int:
             done += _delete(pk, now=clock.now())
         except Exception:  # whatever is wrong with one, the others get their turn, and this one is met again
             log.exception("deletion %s was not done", pk)
+            _tell_of_failure(pk, now=clock.now())
     return done
 
 
@@ -135,7 +138,9 @@ def _delete(pk: UUID, *, now: datetime) -> bool:
     request = DeletionRequest.objects.due(now=now).select_for_update(skip_locked=True).filter(pk=pk).first()
     if request is None:
         return False
-    person = User.objects.select_for_update().get(pk=request.user_id)
+    person = _locked_with_organizations(request.user_id)
+    if person is None:
+        return False
     if obstacles := privacy.obstacles(person, now=now):
         _hold_up(request, person, obstacles, now=now)
         return False
@@ -158,10 +163,29 @@ def _delete(pk: UUID, *, now: datetime) -> bool:
     return True
 
 
+def _locked_with_organizations(pk: UUID) -> User | None:
+    """The person, and every organization that they belong to: none of them changes before it is all over.
+
+    Organizations come first, as everywhere. ``None``: they joined another one meanwhile, and the next sweep begins anew.
+    """
+    before = list(_organizations_of(pk))
+    for organization in before:
+        locked_organization(organization)
+    person = User.objects.select_for_update().get(pk=pk)
+    return person if list(_organizations_of(pk)) == before else None
+
+
+def _organizations_of(pk: UUID) -> "QuerySet[Membership, UUID]":
+    """Ids, in the order in which they are locked."""
+    memberships = Membership.objects.current().filter(user=pk).order_by("organization")
+    return memberships.values_list("organization", flat=True)
+
+
 def erase(person: User, *, now: datetime) -> None:
     """Take a person out of every room, the uppermost first, and out of what others keep. In a transaction."""
     traces = traces_of(person)
     take_out(person, now=now)
+    traces = without_names_of_things(traces)  # after their own things have lost theirs
     texts = {label: columns for room in privacy.rooms() for label, columns in room.texts.items()}
     for label, columns in texts.items():
         scrub(label, columns, traces)
@@ -173,6 +197,29 @@ def take_out(person: User, *, now: datetime) -> None:
     with because(_("The account was deleted.")):
         for room in reversed(privacy.rooms()):
             room.erase(person, now)
+
+
+@transaction.atomic
+def _tell_of_failure(pk: UUID, *, now: datetime) -> None:
+    """Once: it is tried again at every sweep."""
+    for user in administrators():
+        with written_for(user):
+            tell(
+                user=user,
+                event=EventKind.TROUBLE,
+                key=f"deletion-failed:{pk}",
+                subject=_("An account could not be deleted"),
+                paragraphs=[
+                    _(
+                        "Its time is over, and something went wrong. What it was is in the server's log: deletion %(id)s."
+                    )
+                    % {"id": pk},
+                    _("It is tried again by itself every few minutes."),
+                ],
+                action=(_("Look at it"), reverse("admin:accounts_deletionrequest_change", args=[pk])),
+                tone=Notification.Tone.BAD,
+                now=now,
+            )
 
 
 def _hold_up(request: DeletionRequest, person: User, obstacles: Sequence[Obstacle], *, now: datetime) -> None:

@@ -113,12 +113,25 @@ def _make(pk: UUID, clock: Clock) -> bool:
             files.put(export.file, whole)
             _finish(export, size, now=clock.now())
     except _Abandoned:
+        _leave_nothing(export)
         return False
     except Exception as error:  # whatever is wrong with one, the others get their turn
         log.exception("export %s was not made", pk)
-        _fail(export, error, now=clock.now())
+        with written_for(export.user):
+            _fail(export, error, now=clock.now())
         return False
     return True
+
+
+def _leave_nothing(export: DataExport) -> None:
+    """Delete the file of one that nobody wants any more. While somebody else makes it, or has, the name is theirs."""
+    row = DataExport.objects.filter(pk=export.pk).first()
+    if row is not None and row.failed_at is None:
+        return
+    try:
+        files.delete(export.file)
+    except files.StorageAway:
+        log.exception("the file of export %s could not be deleted", export.pk)
 
 
 @dataclass

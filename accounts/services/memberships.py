@@ -1,7 +1,8 @@
 """Who belongs to an organization: roles change, members leave and are removed. One administrator always stays.
 
 What somebody booked for the organization stays the organization's, whatever becomes of them: bookings go on, count
-against its budgets and are on its invoices. They only lose its pages.
+against its budgets and are on its invoices. They lose its pages, and whoever may not book for it any more is not let in
+on its bookings (:data:`accounts.events.membership_changed`).
 """
 
 import logging
@@ -11,13 +12,18 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext
 
+from accounts.events import membership_changed
 from accounts.models import Membership, Organization, OrganizationRole, User
-from accounts.permissions import NotAllowed, OrganizationAction, membership_of, require_in
+from accounts.permissions import ORGANIZATION, NotAllowed, OrganizationAction, may_in, membership_of, require_in
 from accounts.services import organization_news as news
 from accounts.services.organizations import OrganizationError, locked_organization
 from accounts.services.roles import follow_memberships
+from accounts.services.tokens import revoke_tokens_for
+from common.history.facts import because
 
 log = logging.getLogger(__name__)
+
+BOOKERS = ORGANIZATION[OrganizationAction.BOOK]
 
 
 @transaction.atomic
@@ -36,8 +42,10 @@ def change_role(*, membership: Membership, role: str, by: User, now: datetime) -
     if row.is_administrator:
         _require_another_administrator(organization, row, by=by)
     before, row.role = row.role, role
-    row.save(update_fields=["role"])
-    follow_memberships(user=row.user)
+    if (before in BOOKERS) != (role in BOOKERS):
+        row.booking_changed_at = now
+    row.save(update_fields=["role", "booking_changed_at"])
+    _follow(row, before=before, by=by, now=now)
     if row.user_id != by.pk:
         news.role_changed(row, before=before, by=by, now=now)
     log.info("membership %s: role %s, before %s, changed by user %s", row.pk, role, before, by.pk)
@@ -63,7 +71,7 @@ def remove_member(*, membership: Membership, by: User, now: datetime) -> Members
         _require_another_administrator(organization, row, by=by)
     row.left_at, row.removed_by = now, by
     row.save(update_fields=["left_at", "removed_by"])
-    follow_memberships(user=row.user)
+    _follow(row, before=row.role, by=by, now=now)
     news.removed(row, by=by, now=now)
     log.info("membership %s ended by user %s", row.pk, by.pk)
     return row
@@ -83,9 +91,10 @@ def leave_organization(*, organization: Organization, user: User, now: datetime)
         raise NotAllowed(gettext("You do not belong to this organization any more."))
     if membership.is_administrator:
         _require_another_administrator(row, membership, by=user)
+    membership.user, membership.organization = user, row
     membership.left_at = now
     membership.save(update_fields=["left_at"])
-    follow_memberships(user=user)
+    _follow(membership, before=membership.role, by=user, now=now)
     news.left(membership, now=now)
     log.info("membership %s ended by its member", membership.pk)
     return membership
@@ -135,9 +144,35 @@ def _current(pk: UUID) -> Membership:
 
 
 def join(*, organization: Organization, user: User, role: str, now: datetime) -> Membership:
-    """Begin a membership, inside a transaction that has locked the organization."""
+    """Begin a membership, inside a transaction that has locked the organization.
+
+    Raises:
+        OrganizationError: the person's account has been closed meanwhile.
+    """
+    # The row is locked: a deletion that has looked at their memberships already is over before there is another one.
+    if not User.objects.select_for_update(no_key=True).get(pk=user.pk).is_active:
+        raise OrganizationError(gettext("This account is closed."))
     membership = Membership.objects.create(
         organization=organization, user=user, role=OrganizationRole(role), joined_at=now
     )
-    follow_memberships(user=user)
+    _follow(membership, before="", by=user, now=now)
     return membership
+
+
+def _follow(membership: Membership, *, before: str, by: User, now: datetime) -> None:
+    """What else changes with it: what rested on it, what those above see to, who lock bookings, and the person's roles on
+    the whole site.
+    """
+    _take_back(membership, by=by, now=now)
+    membership_changed.send(Membership, membership=membership, before=before, by=by, now=now)
+    follow_memberships(user=membership.user)
+
+
+def _take_back(membership: Membership, *, by: User, now: datetime) -> None:
+    """What rests on a role goes with it: invitations that wait, and tokens, which would come back with the person."""
+    organization, person = membership.organization, membership.user
+    if not may_in(membership, OrganizationAction.EDIT_MEMBERS):
+        with because("Whoever sent it may not invite any more."):
+            organization.invitations.waiting().filter(invited_by=person).update(revoked_at=now)
+    if not membership.is_current:
+        revoke_tokens_for(organization=organization, user=person, by=by, now=now)

@@ -129,7 +129,7 @@ def transfer_ownership(*, organization: Organization, by: User, to: User, now: d
         return row
     if reason := why_not_handed_on(row, by=by):
         raise NotAllowed(reason)
-    if not row.memberships.administrators().filter(user=to).exists():
+    if not row.memberships.administrators().filter(user=to, user__is_active=True).exists():
         raise OrganizationError(
             gettext("%(name)s is not an administrator of it. Change their role first.") % {"name": to.known_as},
             field="to",

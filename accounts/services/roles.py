@@ -23,9 +23,9 @@ class NotAnAdministrator(MarketplaceError):
 def require_administrator(user: User) -> None:
     """
     Raises:
-        NotAnAdministrator: the person is none.
+        NotAnAdministrator: the person is none, or their account is switched off.
     """
-    if not user.is_platform_administrator:
+    if not (user.is_platform_administrator and user.is_active):
         raise NotAnAdministrator(_("Only a platform administrator decides this."))
 
 

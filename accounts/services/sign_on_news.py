@@ -46,7 +46,7 @@ def removed(organization: Organization, *, by: User, now: datetime) -> None:
         f"sign-on-removed:{organization.pk}:{now.isoformat()}",
         lambda: (
             _("%(organization)s has no single sign-on any more") % words,
-            [_("%(by)s removed the provider. Whoever has no password gets one by “Forgotten?”.") % words],
+            [_("%(by)s removed the provider. Whoever has no password gets one by “Forgot your password?”.") % words],
         ),
         now=now,
     )

@@ -17,9 +17,9 @@ from accounts.models import EmailDomain, Organization, SignOnKind, SingleSignOn,
 from accounts.permissions import OrganizationAction, require_in
 from accounts.services import organization_news as news
 from accounts.services import sign_on_news
-from accounts.services.admittance import looking_after_one
 from accounts.services.organizations import OrganizationError, locked_organization
 from accounts.services.roles import require_administrator
+from accounts.services.sign_on_members import looking_after_one
 from accounts.sso import oidc
 from accounts.sso.certificates import checked_certificates
 from accounts.sso.network import Unreachable
@@ -164,8 +164,8 @@ def _forget_accounts(sign_on: SingleSignOn) -> None:
 def require_sign_on(*, organization: Organization, by: User, is_required: bool, now: datetime) -> SingleSignOn:
     """Refuse members with addresses of the organization's domains every other way to sign in, or allow it again.
 
-    Never its owner: whatever becomes of the provider, somebody can still come in and change it. Its administrators once
-    the provider knows them (:func:`accounts.services.admittance.required_of`).
+    Never its owner: whatever becomes of the provider, somebody can still come in and change it
+    (:func:`accounts.services.sign_on_members.required_of`).
 
     Raises:
         SignOnError: nobody has signed in by it as it is set up now, or no domain is approved.

@@ -15,17 +15,22 @@ from accounts.permissions import OrganizationAction, require_in
 from accounts.services.telling import tell
 
 
+@transaction.atomic
 def add_key(*, user: User, text: str, name: str = "") -> SSHKey:
-    """
+    """A key of the person's own. They are told, in case it was not them.
+
     Raises:
         accounts.ssh.BadKey: the text is no usable public key, or the person has it already.
     """
-    return _add(ssh.parse(text), name, twice=_("You have added this key already."), user=user)
+    key = _add(ssh.parse(text), name, twice=_("You have added this key already."), user=user)
+    _tell_its_owner(key, user)
+    return key
 
 
 @transaction.atomic
 def add_shared_key(*, organization: Organization, by: User, text: str, name: str = "", now: datetime) -> SSHKey:
-    """Let a key in on every booking for an organization, also on those that run. Its other administrators are told.
+    """Let a key in on every booking for an organization, also on those that run. Its administrators are told, also whoever
+    adds it, in case it was not them.
 
     Raises:
         accounts.permissions.NotAllowed: the person may not, or not any more.
@@ -34,7 +39,7 @@ def add_shared_key(*, organization: Organization, by: User, text: str, name: str
     require_in(by, organization, OrganizationAction.EDIT_KEYS)
     twice = _("The organization has this key already.")
     key = _add(ssh.parse(text), name, twice=twice, organization=organization, added_by=by, created_at=now)
-    for membership in organization.memberships.administrators().exclude(user=by).select_related("user"):
+    for membership in organization.memberships.administrators().select_related("user"):
         _tell(membership.user, organization, key, by)
     return key
 
@@ -67,7 +72,25 @@ def _add(key: ssh.PublicKey, name: str, *, twice: str, **owner: Any) -> SSHKey:
         raise ssh.BadKey(twice) from error
 
 
+def _tell_its_owner(key: SSHKey, user: User) -> None:
+    with written_for(user):
+        tell(
+            user=user,
+            event=EventKind.SECURITY,
+            key=f"key-added:{key.pk}",
+            subject=_("An SSH key was added: %(name)s") % {"name": key.name},
+            paragraphs=[
+                _("The key “%(name)s” was added to your account. It is let in on what you book.") % {"name": key.name},
+                key.fingerprint,
+                _("If that was not you, remove it and change your password."),
+            ],
+            action=(_("See your keys"), "/accounts/keys/"),
+            now=key.created_at,
+        )
+
+
 def _tell(user: User, organization: Organization, key: SSHKey, by: User) -> None:
+    is_own = user.pk == by.pk
     with written_for(user):
         about = {"by": by.public_name, "name": key.name, "organization": organization.name}
         tell(
@@ -76,9 +99,16 @@ def _tell(user: User, organization: Organization, key: SSHKey, by: User) -> None
             key=f"shared-key:{key.pk}",
             subject=_("%(organization)s: an SSH key was added") % about,
             paragraphs=[
-                _("%(by)s added the key “%(name)s”. It is let in on every booking for %(organization)s.") % about,
+                (
+                    _("You added the key “%(name)s”. It is let in on every booking for %(organization)s.")
+                    if is_own
+                    else _("%(by)s added the key “%(name)s”. It is let in on every booking for %(organization)s.")
+                )
+                % about,
                 key.fingerprint,
-                _("If nobody of you knows it, remove it."),
+                _("If that was not you, remove it and change your password.")
+                if is_own
+                else _("If nobody of you knows it, remove it."),
             ],
             action=(_("See the keys"), f"/organizations/{organization.pk}/keys/"),
         )

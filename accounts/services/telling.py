@@ -30,6 +30,7 @@ def tell(
     link: str = "",
     title: str = "",
     text: str | None = None,
+    text_for_organization: str | None = None,
     address: str = "",
     organization: Organization | None = None,
     about: Mapping[str, str] | None = None,
@@ -45,6 +46,7 @@ def tell(
         link: where the page's note leads, if not where the button does.
         title: of the page's note, if not the subject.
         text: of the page's note, if not the first paragraph.
+        text_for_organization: what its webhooks hear, where not all of ``text`` is its business.
         address: where the mail goes, if not to the person's own address.
         organization: whose webhooks hear of it, beside the person's own.
         about: ids and states for programs that read webhooks: ``{"booking": "…"}``.
@@ -79,6 +81,7 @@ def tell(
         key=key,
         title=heading,
         text=summary,
+        text_for_organization=summary if text_for_organization is None else text_for_organization,
         link=path,
         tone=tone,
         about=about or {},

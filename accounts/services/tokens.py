@@ -17,9 +17,11 @@ from accounts.event_kinds import EventKind
 from accounts.models import ApiToken, ApiTokenUse, Membership, Organization, Scope, User
 from accounts.outbox import written_for
 from accounts.permissions import OrganizationAction, membership_of, require_in
+from accounts.services.organizations import locked_organization
 from accounts.services.telling import tell
 from common.errors import MarketplaceError
 from common.formats import when_both
+from common.languages import said_later
 from common.redaction import redacted
 
 #: Tokens that one person has at a time.
@@ -82,7 +84,8 @@ def make_token(
             % {"days": longest},
             field="days",
         )
-    if organization is not None and membership_of(user, organization) is None:
+    # Its row is the lock: whoever is removed in this moment has none that would come back with them.
+    if organization is not None and membership_of(user, locked_organization(organization.pk)) is None:
         raise TokenError(_("You do not belong to this organization any more."), field="acts_for")
     User.objects.select_for_update(no_key=True).get(pk=user.pk)  # of two at once the second counts the first
     if user.api_tokens.for_programs().current(now=now).count() >= MOST:
@@ -161,8 +164,19 @@ def revoke_token_of(*, organization: Organization, token_id: UUID, by: User, now
         NotAllowed: they are none any more.
     """
     require_in(by, organization, OrganizationAction.EDIT_TOKENS)
-    reason = _("It acted for %(organization)s.") % {"organization": organization}
+    reason = said_later(lambda: _("It acted for %(organization)s.") % {"organization": organization})
     return revoke_token(token_id=token_id, by=by, now=now, reason=reason)
+
+
+def revoke_tokens_for(*, organization: Organization, user: User, by: User, now: datetime) -> None:
+    """As :func:`revoke_token`, all by which somebody acts for an organization that they do not belong to any more."""
+    reason = said_later(
+        lambda: (
+            _("It acted for %(organization)s, to which you do not belong any more.") % {"organization": organization}
+        )
+    )
+    for pk in user.api_tokens.filter(organization=organization, revoked_at=None).values_list("pk", flat=True):
+        revoke_token(token_id=pk, by=by, now=now, reason=reason)
 
 
 def _tell_of_revocation(token: ApiToken, reason: str, *, now: datetime) -> None:
@@ -176,7 +190,7 @@ def _tell_of_revocation(token: ApiToken, reason: str, *, now: datetime) -> None:
             paragraphs=[
                 _("An administrator revoked the token “%(name)s” (%(prefix)s…). Whatever used it is let in no more.")
                 % about,
-                reason,
+                str(reason),  # in this person's language, where it is said later
                 _("If you need one, make another."),
             ],
             action=(_("See your tokens"), "/accounts/tokens/"),

@@ -50,6 +50,7 @@ def record(
     key: str,
     title: str,
     text: str,
+    text_for_organization: str,
     link: str,
     tone: str,
     about: Mapping[str, str],
@@ -65,7 +66,8 @@ def record(
     made = []
     for endpoint in hearing.select_related("organization"):
         held = quiet_until if endpoint.is_discord and endpoint.user_id else None
-        made.append(_delivery(endpoint, event.value, key, title, text, link, tone, about, at=now, due=held or now))
+        said = text if endpoint.user_id else text_for_organization
+        made.append(_delivery(endpoint, event.value, key, title, said, link, tone, about, at=now, due=held or now))
     if made:
         WebhookDelivery.objects.bulk_create(made, ignore_conflicts=True)
         soon(TASK)
@@ -146,8 +148,7 @@ def add_endpoint(
         if organization is None:
             User.objects.select_for_update(no_key=True).get(pk=user.pk)
         else:
-            row = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
-            require_in(user, row, OrganizationAction.EDIT_WEBHOOKS)
+            _lock_and_require(organization.pk, user)
         if owned_by(user, organization).count() >= MOST_ENDPOINTS:
             raise WebhookError(_("There are %(count)s already. Remove one first.") % {"count": MOST_ENDPOINTS})
         endpoint = WebhookEndpoint.objects.create(
@@ -164,21 +165,45 @@ def add_endpoint(
     return endpoint, secret
 
 
-def edit_endpoint(*, endpoint: WebhookEndpoint, name: str, url: str, events: Iterable[str]) -> WebhookEndpoint:
+def edit_endpoint(
+    *, endpoint: WebhookEndpoint, by: User, name: str, url: str, events: Iterable[str]
+) -> WebhookEndpoint:
     """Change it; what waits goes to the new address.
 
     Raises:
         WebhookError: no event, or not an address for this kind.
+        NotAllowed: ``by`` does not look after it any more.
         common.outward.TargetRefused: nothing is sent to such an address.
         common.outward.NoAnswer: its host cannot be found.
     """
     # Names are looked up before the row is locked: that may take seconds.
     checked = endpoint.url if url == endpoint.url else check_target(endpoint.kind, url)
     with transaction.atomic():
-        row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+        row = _locked(endpoint, by=by)
         row.name, row.url, row.events = _checked_name(name), checked, _checked_events(events)
         row.save(update_fields=["name", "url", "events"])
     return row
+
+
+def _locked(endpoint: WebhookEndpoint, *, by: User) -> WebhookEndpoint:
+    """Its row until the transaction ends; before it that of its organization, whose administrator ``by`` must be still.
+
+    Raises:
+        NotAllowed: they are not, or not any more.
+    """
+    if endpoint.organization_id is not None:
+        _lock_and_require(endpoint.organization_id, by)
+    return WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("organization").get(pk=endpoint.pk)
+
+
+def _lock_and_require(organization: UUID, by: User) -> None:
+    """A role may have been lost since the page was opened, and while a name was looked up.
+
+    Raises:
+        NotAllowed: ``by`` does not look after the webhooks of this organization, or not any more.
+    """
+    row = Organization.objects.select_for_update(no_key=True).get(pk=organization)
+    require_in(by, row, OrganizationAction.EDIT_WEBHOOKS)
 
 
 def check_target(kind: str, url: str) -> str:
@@ -217,13 +242,14 @@ def new_secret() -> str:
 
 
 @transaction.atomic
-def replace_secret(*, endpoint: WebhookEndpoint, now: datetime) -> str:
+def replace_secret(*, endpoint: WebhookEndpoint, by: User, now: datetime) -> str:
     """A new secret, told only now. For a day messages are signed with the one before as well.
 
     Raises:
         WebhookError: Discord's webhooks have none.
+        NotAllowed: ``by`` does not look after it any more.
     """
-    row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+    row = _locked(endpoint, by=by)
     if row.is_discord:
         raise WebhookError(_("A webhook of Discord's has no secret. Make a new one there, and enter its address."))
     secret = new_secret()
@@ -232,21 +258,22 @@ def replace_secret(*, endpoint: WebhookEndpoint, now: datetime) -> str:
     return secret
 
 
-def enable(*, endpoint: WebhookEndpoint, now: datetime) -> None:
+def enable(*, endpoint: WebhookEndpoint, by: User, now: datetime) -> None:
     """Switch it on again: what had waited is sent now. Quiet if it is on.
 
     Raises:
+        NotAllowed: ``by`` does not look after it any more.
         common.outward.TargetRefused, common.outward.NoAnswer: nothing can be sent there now either.
     """
     if endpoint.disabled_at is None:
         return
     check_target(endpoint.kind, endpoint.url)
-    _switch_on(endpoint, now=now)
+    _switch_on(endpoint, by=by, now=now)
 
 
 @transaction.atomic
-def _switch_on(endpoint: WebhookEndpoint, *, now: datetime) -> None:
-    row = WebhookEndpoint.objects.select_for_update().get(pk=endpoint.pk)
+def _switch_on(endpoint: WebhookEndpoint, *, by: User, now: datetime) -> None:
+    row = _locked(endpoint, by=by)
     row.disabled_at, row.disabled_because, row.failures, row.failing_since = None, "", 0, None
     row.save(update_fields=["disabled_at", "disabled_because", "failures", "failing_since"])
     row.deliveries.filter(status=WebhookDelivery.Status.PENDING).update(next_attempt_at=now)
@@ -254,12 +281,13 @@ def _switch_on(endpoint: WebhookEndpoint, *, now: datetime) -> None:
 
 
 @transaction.atomic
-def send_test(*, endpoint: WebhookEndpoint, now: datetime) -> WebhookDelivery:
+def send_test(*, endpoint: WebhookEndpoint, by: User, now: datetime) -> WebhookDelivery:
     """
     Raises:
         WebhookError: it is switched off, or a test is on its way already.
+        NotAllowed: ``by`` does not look after it any more.
     """
-    row = WebhookEndpoint.objects.select_for_update(of=("self",)).select_related("organization").get(pk=endpoint.pk)
+    row = _locked(endpoint, by=by)
     if row.disabled_at is not None:
         raise WebhookError(_("It is switched off. Switch it on first."))
     if row.deliveries.filter(event=webhook_messages.TEST, status=WebhookDelivery.Status.PENDING).exists():
@@ -283,15 +311,17 @@ def send_test(*, endpoint: WebhookEndpoint, now: datetime) -> WebhookDelivery:
 
 
 @transaction.atomic
-def redeliver(*, endpoint: WebhookEndpoint, delivery_id: UUID, now: datetime) -> None:
+def redeliver(*, endpoint: WebhookEndpoint, delivery_id: UUID, by: User, now: datetime) -> None:
     """Send one again, with the same id, so that a program that knows it can pass over it. Quiet if it waits anyway.
 
     Raises:
         WebhookDelivery.DoesNotExist: it has no such delivery.
         WebhookError: the address is switched off.
+        NotAllowed: ``by`` does not look after it any more.
     """
-    row = WebhookDelivery.objects.select_for_update(of=("self",)).get(pk=delivery_id, endpoint=endpoint)
-    if endpoint.disabled_at is not None:
+    address = _locked(endpoint, by=by)
+    row = WebhookDelivery.objects.select_for_update(of=("self",)).get(pk=delivery_id, endpoint=address)
+    if address.disabled_at is not None:
         raise WebhookError(_("It is switched off. Switch it on first."))
     row.status, row.attempts, row.next_attempt_at = WebhookDelivery.Status.PENDING, 0, now
     row.save(update_fields=["status", "attempts", "next_attempt_at"])

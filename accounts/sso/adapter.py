@@ -23,6 +23,9 @@ from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import SignOnKind, SingleSignOn, User
 from accounts.services import admittance
+from accounts.services.sign_on_refusals import SignInRefused
+from accounts.services.sign_on_uses import note_failure
+from accounts.sso import shown
 from accounts.sso.network import Unreachable, outward_session
 from common.errors import MarketplaceError
 from common.history.facts import recorded
@@ -76,7 +79,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         """The provider has said who it is, as the protocol wants it: see whether they are let in, and as whom."""
         sign_on: SingleSignOn = sociallogin.provider.app.sign_on
         asked = sociallogin.state.get("data") or {}
-        signed_in = request.user if request.user.is_authenticated else None
+        signed_in = request.user if request.user.is_authenticated else shown.take(request, sign_on)
         with recorded(address=f"{request.method} {request.path_info}"):
             try:
                 if asked.get("again"):
@@ -85,7 +88,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
                     sign_on=sign_on, said=sociallogin.asserted, signed_in=signed_in, now=timezone.now()
                 )
             except MarketplaceError as error:
-                raise ImmediateHttpResponse(refused(request, sign_on, error.message)) from error
+                first = isinstance(error, SignInRefused) and error.own_means_first
+                page = refused(request, sign_on, error.message, state=sociallogin.state, own_means_first=first)
+                raise ImmediateHttpResponse(page) from error
         sociallogin.user, sociallogin.account = admitted.user, admitted
 
     def on_authentication_error(
@@ -93,11 +98,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     ) -> None:
         """Always a page of ours. What exactly was wrong is for the organization's administrators, and in the log."""
         sign_on: SingleSignOn = provider.app.sign_on
+        state = (extra_context or {}).get("state")
         if error == AuthError.CANCELLED:
-            raise ImmediateHttpResponse(refused(request, sign_on, gettext("You left before you had signed in there.")))
+            left = gettext("You left before you had signed in there.")
+            raise ImmediateHttpResponse(refused(request, sign_on, left, state=state))
         log.info("single sign-on %s: %s", sign_on.pk, exception or "no sign-in that was begun in this browser")
         reason = str(exception) if exception else "It is no answer to a sign-in that was begun in this browser."
-        admittance.note_failure(sign_on=sign_on, reason=reason, now=timezone.now())
+        note_failure(sign_on=sign_on, reason=reason, now=timezone.now())
         unreachable = isinstance(exception, Unreachable)
         sentence = (
             gettext("The provider of %(organization)s cannot be reached. Try again in a while.")
@@ -107,23 +114,20 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
                 "not help, its administrators see in its history what was wrong."
             )
         ) % {"organization": sign_on.organization.name}
-        raise ImmediateHttpResponse(refused(request, sign_on, sentence, status=502 if unreachable else 403))
+        status = 502 if unreachable else 403
+        raise ImmediateHttpResponse(refused(request, sign_on, sentence, state=state, status=status))
 
 
 def _confirmed(request: HttpRequest, login: SocialLogin, sign_on: SingleSignOn, asked: dict[str, Any]) -> HttpResponse:
     """Whoever is signed in has shown at the provider again who they are: they go on where they were."""
     user = request.user
     if not isinstance(user, User) or str(user.pk) != asked.get("user"):
-        raise admittance.SignInRefused(
-            gettext_noop("You are signed in as somebody else here than when you were sent there.")
-        )
+        raise SignInRefused(gettext_noop("You are signed in as somebody else here than when you were sent there."))
     admittance.confirm_again(
         sign_on=sign_on, said=login.asserted, user=user, began=float(asked["began"]), now=timezone.now()
     )
     record_authentication(request, user, method="socialaccount", reauthenticated=True)
-    there = str(login.state.get("next") or "/")
-    if not url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure()):
-        there = "/"
+    there = _next(request, login.state)
     query = request.GET.copy()
     query[REDIRECT_FIELD_NAME] = there
     request.GET = query  # type: ignore[assignment]  # where it looks for the page to go on to
@@ -131,6 +135,33 @@ def _confirmed(request: HttpRequest, login: SocialLogin, sign_on: SingleSignOn, 
     return resumed or redirect(there)
 
 
-def refused(request: HttpRequest, sign_on: SingleSignOn, sentence: str, *, status: int = 403) -> HttpResponse:
-    context = {"sign_on": sign_on, "organization": sign_on.organization, "sentence": sentence}
+def _next(request: HttpRequest, state: dict[str, Any]) -> str:
+    """The page of ours that they were sent off from, to go on there."""
+    there = str(state.get("next") or "/")
+    ours = url_has_allowed_host_and_scheme(there, {request.get_host()}, require_https=request.is_secure())
+    return there if ours else "/"
+
+
+def refused(
+    request: HttpRequest,
+    sign_on: SingleSignOn,
+    sentence: str,
+    *,
+    state: dict[str, Any] | None = None,
+    own_means_first: bool = False,
+    status: int = 403,
+) -> HttpResponse:
+    """
+    Args:
+        state: what was kept of how they were sent off, where that is known: they may have been signed in already.
+    """
+    is_again = bool(state and (state.get("data") or {}).get("again"))
+    context = {
+        "sign_on": sign_on,
+        "organization": sign_on.organization,
+        "sentence": sentence,
+        "is_again": is_again,
+        "own_means_first": own_means_first,
+        "next": _next(request, state or {}),
+    }
     return render(request, "sso/refused.html", context, status=status)

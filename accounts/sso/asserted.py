@@ -69,6 +69,8 @@ class ProviderMixin:
         """By its own id, which alone says whose it is: two organizations may have the same client id."""
         return {"id": self.app.provider_id}
 
-    def failed(self, request: HttpRequest, error: Exception) -> HttpResponse:
-        answer: HttpResponse = render_authentication_error(request, self, exception=error)
+    def failed(self, request: HttpRequest, error: Exception, state: dict[str, Any] | None = None) -> HttpResponse:
+        answer: HttpResponse = render_authentication_error(
+            request, self, exception=error, extra_context={"state": state}
+        )
         return answer

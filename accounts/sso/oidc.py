@@ -93,7 +93,7 @@ class Provider(ProviderMixin, OpenIDConnectProvider):  # type: ignore[misc]
         try:
             return super().redirect(request, process, next_url, {**(data or {}), "nonce": nonce}, auth_params=asked)
         except (OAuth2Error, requests.RequestException) as error:
-            return self.failed(request, error)
+            return self.failed(request, error, {"data": data, "next": next_url})
 
     def asserted(self, response: dict[str, Any]) -> Asserted:
         """What the verified ID token says, and ``/userinfo`` where that says nothing of addresses."""

@@ -248,6 +248,7 @@ class Provider(ProviderMixin, SAMLProvider):  # type: ignore[misc]
 
     def finish(self, request: HttpRequest, posted: str) -> HttpResponse:
         """Finish the sign-in that a response answers, or say why it is none."""
+        state = None
         try:
             response = Response(self.app.sign_on, posted)
             request_id = response.get_in_response_to()
@@ -259,7 +260,7 @@ class Provider(ProviderMixin, SAMLProvider):  # type: ignore[misc]
         except PermissionDenied:
             return self.failed(request, WrongAssertion("It is no answer to a sign-in that was begun in this browser."))
         except NOT_SAML as error:
-            return self.failed(request, error)
+            return self.failed(request, error, state)
         login.state = state
         answer: HttpResponse = complete_social_login(request, login)
         return answer

@@ -41,10 +41,10 @@ def own_history(request: AuthenticatedRequest) -> HttpResponseBase:
 
 
 class PersonField(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """People by the names that others know them by."""
+    """Members by the names that they have among themselves: to others they may all be their institute."""
 
     def label_from_instance(self, obj: User) -> str:
-        return obj.public_name
+        return obj.known_as
 
 
 class WhoAndWhenForm(forms.Form):
@@ -152,7 +152,7 @@ def _as_rows(uses: Iterator[ApiTokenUse]) -> Iterator[dict[str, str]]:
             "at": use.at.isoformat(),
             "token": use.token.name,
             "token_id": str(use.token_id),
-            "who": use.token.user.public_name,
+            "who": use.token.user.known_as,
             "who_id": str(use.token.user_id),
             "method": use.method,
             "path": use.path,

@@ -25,7 +25,7 @@ from accounts.services.invitations import invite, resend_invitation, revoke_invi
 from accounts.services.memberships import change_role, leave_organization, remove_member, why_one_stays
 from common.errors import MarketplaceError
 
-MEMBERS_A_PAGE = 50
+A_PAGE = 50
 
 
 @never_cache
@@ -54,12 +54,14 @@ def _members(request: AuthenticatedRequest, membership: Membership, form: Invita
     organization = membership.organization
     may_edit = may_in(membership, OrganizationAction.EDIT_MEMBERS)
     members = organization.memberships.current().select_related("user").order_by("joined_at", "pk")
+    invitations = organization.invitations.waiting() if may_edit else organization.invitations.none()
+    invited = invitations.select_related("invited_by").order_by("-invited_at", "pk")
     context: dict[str, Any] = {
         "organization": organization,
         "powers": powers_of(membership),
         "membership": membership,
-        "page": Paginator(members, MEMBERS_A_PAGE).get_page(request.GET.get("page")),
-        "invitations": organization.invitations.waiting().select_related("invited_by") if may_edit else [],
+        "page": Paginator(members, A_PAGE).get_page(request.GET.get("page")),
+        "invited": Paginator(invited, A_PAGE).get_page(request.GET.get("invited")),
         "form": form,
         "roles": role_table(),
         "hours": settings.MARKETPLACE_INVITATION,

@@ -110,7 +110,9 @@ def sign_on_require(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 @require_POST
 def sign_on_remove(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """Let nobody sign in by it any more."""
-    said = _("The provider is removed. Whoever has no password gets one by “Forgotten?” on the page to sign in.")
+    said = _(
+        "The provider is removed. Whoever has no password gets one by “Forgot your password?” on the page to sign in."
+    )
     return _done(request, pk, said, single_sign_on.remove_sign_on)
 
 

@@ -18,7 +18,8 @@ from accounts.models import SSHKey
 from accounts.permissions import NotAllowed, OrganizationAction
 from accounts.requests import AuthenticatedRequest
 from accounts.services.ssh_keys import add_key, add_shared_key, remove_shared_key
-from accounts.ssh import PrivateKeyPasted
+from accounts.ssh import PrivateKeyPasted, parse
+from accounts.stepup import require_step_up
 from common.errors import MarketplaceError
 
 
@@ -30,6 +31,19 @@ def say_what_is_wrong(form: SSHKeyForm, error: MarketplaceError) -> SSHKeyForm:
     return form
 
 
+def ask_before_adding(request: AuthenticatedRequest, form: SSHKeyForm) -> None:
+    """Let whoever adds a key show that it is still them: with it they get into machines.
+
+    What is typed is kept while they are asked, so it is looked at first: a private key is kept nowhere.
+
+    Raises:
+        accounts.ssh.BadKey: it is no usable public key.
+        ReauthenticationRequired: they have not shown it, nor signed in, within ``MARKETPLACE_STEP_UP``.
+    """
+    parse(form.cleaned_data["public_key"])
+    require_step_up(request, or_sign_in=True)
+
+
 @sensitive_post_parameters("public_key")
 @login_required
 @require_http_methods(["GET", "POST"])
@@ -38,6 +52,7 @@ def ssh_key_list(request: AuthenticatedRequest) -> HttpResponse:
     form = SSHKeyForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
+            ask_before_adding(request, form)
             key = add_key(user=request.user, text=form.cleaned_data["public_key"], name=form.cleaned_data["name"])
         except MarketplaceError as error:
             say_what_is_wrong(form, error)
@@ -68,6 +83,7 @@ def organization_keys(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         text, name = form.cleaned_data["public_key"], form.cleaned_data["name"]
         try:
+            ask_before_adding(request, form)
             key = add_shared_key(organization=organization, by=request.user, text=text, name=name, now=timezone.now())
         except MarketplaceError as error:
             say_what_is_wrong(form, error)

@@ -27,7 +27,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts.adapter import AccountAdapter
 from accounts.models import Organization, SignOnKind, SingleSignOn, User
 from accounts.requests import AuthenticatedRequest
-from accounts.services.admittance import holds_primary, linked_to, sign_on_for
+from accounts.services.sign_on_members import holds_primary, linked_to, sign_on_for
 from accounts.sign_on_forms import WhereForm
 from accounts.sso import oidc, saml
 from accounts.sso.adapter import SocialAccountAdapter

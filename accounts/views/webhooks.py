@@ -18,7 +18,7 @@ from accounts.event_kinds import EventGroup
 from accounts.loading import organization_of
 from accounts.message_forms import WebhookForm, groups_for
 from accounts.models import Membership, Organization, User, WebhookDelivery, WebhookEndpoint
-from accounts.permissions import OrganizationAction, may_in
+from accounts.permissions import NotAllowed, OrganizationAction, may_in
 from accounts.requests import AuthenticatedRequest
 from accounts.services import webhooks
 from accounts.stepup import require_step_up
@@ -125,7 +125,7 @@ def webhook_edit(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         if form.cleaned_data["url"] != endpoint.url:
             require_step_up(request)
         try:
-            webhooks.edit_endpoint(endpoint=endpoint, **form.cleaned_data)
+            webhooks.edit_endpoint(endpoint=endpoint, by=request.user, **form.cleaned_data)
         except MarketplaceError as error:
             form.add_error(error.field, error.message)
         else:
@@ -148,7 +148,7 @@ def webhook_test(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     return _done(
         request,
         pk,
-        lambda endpoint: webhooks.send_test(endpoint=endpoint, now=timezone.now()),
+        lambda endpoint: webhooks.send_test(endpoint=endpoint, by=request.user, now=timezone.now()),
         _("A test is on its way."),
     )
 
@@ -160,7 +160,7 @@ def webhook_enable(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     return _done(
         request,
         pk,
-        lambda endpoint: webhooks.enable(endpoint=endpoint, now=timezone.now()),
+        lambda endpoint: webhooks.enable(endpoint=endpoint, by=request.user, now=timezone.now()),
         _("It is switched on again."),
     )
 
@@ -175,7 +175,7 @@ def webhook_redeliver(request: AuthenticatedRequest, pk: UUID, delivery_pk: UUID
     return _done(
         request,
         pk,
-        lambda row: webhooks.redeliver(endpoint=row, delivery_id=delivery_pk, now=timezone.now()),
+        lambda row: webhooks.redeliver(endpoint=row, delivery_id=delivery_pk, by=request.user, now=timezone.now()),
         _("It is sent again."),
     )
 
@@ -188,7 +188,10 @@ def webhook_new_secret(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     endpoint = endpoint_of(request.user, pk)
     require_step_up(request)
     try:
-        secret = webhooks.replace_secret(endpoint=endpoint, now=timezone.now())
+        secret = webhooks.replace_secret(endpoint=endpoint, by=request.user, now=timezone.now())
+    except NotAllowed as refused:  # nor may they see it any more
+        messages.error(request, refused.message)
+        return redirect("webhook_list")
     except MarketplaceError as error:
         messages.error(request, error.message)
         return redirect("webhook_detail", endpoint.pk)
@@ -210,6 +213,9 @@ def _done(request: AuthenticatedRequest, pk: UUID, service: Any, said: str) -> H
     endpoint = endpoint_of(request.user, pk)
     try:
         service(endpoint)
+    except NotAllowed as refused:  # nor may they see it any more
+        messages.error(request, refused.message)
+        return redirect("webhook_list")
     except MarketplaceError as error:
         messages.error(request, error.message)
     else:

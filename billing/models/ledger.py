@@ -1,7 +1,7 @@
 """The ledger: double entry, append-only. Every movement of money stands here, in the transaction that made it.
 
 Amounts are signed: a debit is positive, a credit negative. The entries of one transaction sum to zero in each
-currency, and so does the ledger as a whole; a trigger refuses anything else (migration 0006).
+currency, and so does the ledger as a whole; a trigger refuses anything else (migrations 0008 and 0014).
 """
 
 from decimal import Decimal

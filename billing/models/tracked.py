@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.utils.translation import gettext
+
+from billing.chargeback_reasons import in_words
 from billing.models.card import SavedCard
 from billing.models.chargeback import Chargeback
 from billing.models.payment import Payment
@@ -32,6 +35,8 @@ PaymentChange = tracked(
     organization="booking__organization",
     called=_of_booking,
     page="booking_history",
+    written={"failure": gettext},
+    private=("card_label", "failure"),
 )
 RefundChange = tracked(
     Refund,
@@ -45,6 +50,7 @@ RefundChange = tracked(
     "note",
     within="payment",
     organization="payment__booking__organization",
+    private=("failure",),
 )
 ChargebackChange = tracked(
     Chargeback,
@@ -58,6 +64,7 @@ ChargebackChange = tracked(
     "closed_at",
     within="payment",
     organization="payment__booking__organization",
+    written={"reason": in_words},
 )
 PayoutChange = tracked(
     Payout,
@@ -73,6 +80,7 @@ PayoutChange = tracked(
     "failed_at",
     "failure",
     within="provider",
+    written={"failure": gettext},
 )
 PayoutAccountChange = tracked(
     PayoutAccount,

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from django.utils.translation import gettext_noop
+
 from billing.models import Payout, PayoutAccount, PayoutStatus
 
 
@@ -35,6 +37,8 @@ class Word:
 
 #: Nothing has happened, and nothing is wrong.
 NOT_YET = Word(PayoutStatus.SCHEDULED)
+#: It is not to leave us for now. Its page says which bookings, and why.
+HELD = Word(PayoutStatus.SCHEDULED, gettext_noop("Something in it is held, or is not owed any more."))
 
 
 class PayoutStrategy(Protocol):
@@ -48,8 +52,11 @@ class PayoutStrategy(Protocol):
     def currencies(self, account: PayoutAccount) -> tuple[str, ...]:
         """What can be paid to the account. Empty: nothing, for now."""
 
-    def send(self, payout: Payout) -> Word:
+    def send(self, payout: Payout, *, is_held: bool) -> Word:
         """Let the money leave us, if that needs no person.
+
+        Args:
+            is_held: it is not to leave; only say what has left before.
 
         Raises:
             ProcessorAway: no answer; what was done is not known, and asking again does no harm.

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_noop
 from billing.errors import ProcessorRefused
 from billing.gateway import connect as gateway
 from billing.models import Payout, PayoutAccount, PayoutStatus
-from billing.payouts.base import NOT_YET, Word
+from billing.payouts.base import HELD, NOT_YET, Word
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +26,13 @@ class ConnectPayouts:
     def currencies(self, account: PayoutAccount) -> tuple[str, ...]:
         return tuple(account.currencies) if account.is_ready else ()
 
-    def send(self, payout: Payout) -> Word:
+    def send(self, payout: Payout, *, is_held: bool) -> Word:
         # Only the transfer itself can be refused for good: one that cannot be looked for is looked for again.
         transfer = gateway.find_transfer(payout)
         if transfer is not None:
             return Word(PayoutStatus.SENT, transfer=transfer.id)
+        if is_held:
+            return HELD
         try:
             transfer = gateway.make_transfer(payout, again=payout.failure == NO_MONEY_HERE)
         except ProcessorRefused as refused:

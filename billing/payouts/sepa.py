@@ -30,8 +30,8 @@ class SepaPayouts:
     def currencies(self, account: PayoutAccount) -> tuple[str, ...]:
         return (Currency.EUR.value,) if account.is_ready else ()
 
-    def send(self, payout: Payout) -> Word:
-        """It waits for the file."""
+    def send(self, payout: Payout, *, is_held: bool) -> Word:
+        """It waits for the file, which leaves out what is held."""
         return NOT_YET
 
     def synchronise(self, payout: Payout) -> Word:

@@ -13,16 +13,27 @@ from accounts.outbox import written_for
 from accounts.services.roles import administrators
 from accounts.services.telling import tell
 from billing import gateway
+from billing.chargeback_reasons import in_words
 from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import Dispute
-from billing.models import Chargeback, ChargebackState, Payment, SubscriptionPayment
+from billing.models import (
+    Chargeback,
+    ChargebackState,
+    LedgerTransaction,
+    Payment,
+    PayoutHold,
+    Posting,
+    SubscriptionPayment,
+)
 from billing.services import postings
 from billing.services.finding import paid_payment_behind
 from billing.services.invoices import issue_chargeback_note, issue_reinstatement
+from billing.services.payout_holds import place_hold
 from billing.services.refunds import make_room
+from bookings.models import ChargeStatus
 from bookings.services.history import note
 from bookings.services.locks import locked
-from common.formats import money, when_both
+from common.formats import lowered, money, when_both
 from common.languages import in_english
 from common.money import from_minor
 
@@ -44,6 +55,8 @@ STATES = {
 }
 #: Of refunds that waited for the bank's decision, when it has given the buyer the money itself.
 BY_THE_BANK = "The buyer's bank has given it back to them."
+#: Why what a booking earned waits for a person, who reads it as the provider does.
+AFTER_ALL = "A bank has decided for us after all: what of it is the buyer's is looked at first."
 DECIDED = (ChargebackState.WON, ChargebackState.LOST, ChargebackState.CLOSED)
 #: For the booking's timeline.
 HISTORY = {
@@ -115,16 +128,33 @@ def _write_down(payment: Payment, dispute: Dispute, *, now: datetime) -> Chargeb
     if state == before:
         return chargeback
     log.warning("chargeback %s of payment %s: %s, before %s", chargeback.pk, payment.pk, state, before or "unknown")
-    _tell(chargeback, now=now)
+    is_looked_at = state == ChargebackState.WON and _was_reckoned_without(chargeback)
+    if is_looked_at and not PayoutHold.objects.filter(booking=booking, released_at=None, reason=AFTER_ALL).exists():
+        place_hold(booking=booking, amount=None, reason=AFTER_ALL, by=None, now=now)
+    _tell(chargeback, is_looked_at=is_looked_at, now=now)
     return chargeback
 
 
-def _tell(chargeback: Chargeback, *, now: datetime) -> None:
+def _was_reckoned_without(chargeback: Chargeback) -> bool:
+    """Whether what the buyer gets back was decided while the money was lost: only a person can say what of it is theirs.
+
+    A booking that was canceled, ended or settled then gave nothing back of it, nor did one whose time that it paid for
+    was dropped; and a refund that waited was given up.
+    """
+    booking, payment = chargeback.payment.booking, chargeback.payment
+    if not LedgerTransaction.objects.filter(chargeback=chargeback, kind=Posting.CHARGEBACK_LOST).exists():
+        return False
+    moments = (booking.canceled_at, booking.ended_early_at, booking.left_at, booking.settled_at)
+    is_over = any(at and at >= chargeback.opened_at for at in moments)
+    return is_over or payment.charge.status == ChargeStatus.DROPPED or postings.credit_of(payment) > 0
+
+
+def _tell(chargeback: Chargeback, *, is_looked_at: bool, now: datetime) -> None:
     booking, state = chargeback.payment.booking, ChargebackState(chargeback.state)
     key = f"chargeback-{state}:{chargeback.pk}"
     with in_english():
         amount = money(chargeback.amount, chargeback.currency)
-        note(booking, HISTORY[state].format(amount=amount), now=now, detail=chargeback.reason.capitalize())
+        note(booking, HISTORY[state].format(amount=amount), now=now, detail=in_words(chargeback.reason))
     tone = {"good": Notification.Tone.GOOD, "bad": Notification.Tone.BAD, "warn": Notification.Tone.WARN}.get(
         state.tone, Notification.Tone.INFO
     )
@@ -132,11 +162,11 @@ def _tell(chargeback: Chargeback, *, now: datetime) -> None:
     page = reverse("admin:billing_chargeback_change", args=[chargeback.pk])
     for user in administrators().exclude(pk=provider.pk):
         with written_for(user):
-            words = _to_administrators(chargeback)
+            words = _to_administrators(chargeback, is_looked_at=is_looked_at)
             _tell_one(user, EventKind.TROUBLE, key, tone, words, (_("Open the chargeback"), page), now=now)
     with written_for(provider):
         link = f"/bookings/{booking.pk}/"
-        words = _to_provider(chargeback)
+        words = _to_provider(chargeback, is_looked_at=is_looked_at)
         _tell_one(provider, EventKind.CHARGEBACK, key, tone, words, (_("Open the booking"), link), now=now)
 
 
@@ -170,7 +200,7 @@ def _of_plan(dispute: Dispute, payment: SubscriptionPayment) -> list[str]:
         "status": dispute.status.replace("_", " "),
         "payment": payment,
         "email": payment.subscription.user.email,
-        "reason": dispute.reason or _("none given"),
+        "reason": lowered(in_words(dispute.reason)) or _("none given"),
     }
     whose = _("%(payment)s of %(email)s; the bank's reason: %(reason)s.") % about
     return [
@@ -186,28 +216,43 @@ def _to_answer(until: datetime | None) -> str:
     return _("Answer in the processor's dashboard by %(when)s.") % {"when": when_both(until)}
 
 
-def _to_administrators(chargeback: Chargeback) -> list[str]:
+def _to_administrators(chargeback: Chargeback, *, is_looked_at: bool) -> list[str]:
     """A subject, and what there is to do."""
     about = {
         "amount": money(chargeback.amount, chargeback.currency),
         "reference": chargeback.payment.booking.reference,
-        "reason": chargeback.reason or _("none given"),
+        "reason": lowered(in_words(chargeback.reason)) or _("none given"),
     }
     why = _("Booking %(reference)s; the bank's reason: %(reason)s.") % about
     answer = _to_answer(chargeback.evidence_due_by)
     payout = _("What the provider earned with it is not paid out until it is decided.")
     back, nothing = _("The money is back."), _("Nothing was taken.")
+    look = [_still_to_see_to(chargeback.payment)] if is_looked_at else []
     taken = _("What had not been refunded before is taken from those who had earned it; the buyer has a credit note.")
     return {
         ChargebackState.INQUIRY: [_("A bank asks about a payment of %(amount)s") % about, why, answer, payout],
         ChargebackState.OPEN: [_("A bank has taken %(amount)s back") % about, f"{why} {answer}", payout],
-        ChargebackState.WON: [_("Chargeback won: %(amount)s") % about, f"{why} {back}"],
+        ChargebackState.WON: [_("Chargeback won: %(amount)s") % about, f"{why} {back}", *look],
         ChargebackState.LOST: [_("Chargeback lost: %(amount)s") % about, f"{why} {taken}"],
         ChargebackState.CLOSED: [_("A bank's question about %(amount)s is closed") % about, f"{why} {nothing}"],
     }[ChargebackState(chargeback.state)]
 
 
-def _to_provider(chargeback: Chargeback) -> list[str]:
+def _still_to_see_to(payment: Payment) -> str:
+    about = {"amount": money(postings.credit_of(payment), payment.currency)}
+    owed = (
+        _("The buyer has %(amount)s of it with us: ask for the refund that was given up again.") % about
+        if postings.credit_of(payment)
+        else ""
+    )
+    look = _(
+        "It was lost before, and meanwhile the booking was canceled, ended or settled as if the money were gone. Give the "
+        "buyer back what is theirs of it, then release the hold on what the provider earned."
+    )
+    return f"{look} {owed}".strip()
+
+
+def _to_provider(chargeback: Chargeback, *, is_looked_at: bool) -> list[str]:
     about = {
         "amount": money(chargeback.amount, chargeback.currency),
         "reference": chargeback.payment.booking.reference,
@@ -222,7 +267,9 @@ def _to_provider(chargeback: Chargeback) -> list[str]:
         ],
         ChargebackState.WON: [
             _("The bank has decided for you: booking %(reference)s") % about,
-            _("%(amount)s is back, and what you earned with this booking is paid out as usual.") % about,
+            _("%(amount)s is back. We look at what of it is the buyer's first; the rest is paid out then.") % about
+            if is_looked_at
+            else _("%(amount)s is back, and what you earned with this booking is paid out as usual.") % about,
         ],
         ChargebackState.LOST: [
             _("The bank has decided for the buyer: booking %(reference)s") % about,

@@ -210,7 +210,7 @@ QUESTIONS: dict[str, str] = {
     WHERE coalesce(m.amount, 0) <> -w.amount
     """,
     # What buyers have with us is no more than refunds that could not be made, and never a debt; a loss is booked only
-    # where nothing was left to take.
+    # where nothing was left to take, or where a refund that had been given up was made after all.
     "payment_kept": f"""
     WITH moved AS ({_of("payment")}), taken AS ({TAKEN}),
     p AS (
@@ -225,7 +225,8 @@ QUESTIONS: dict[str, str] = {
     WHERE p.buyer > 0 OR p.earned < 0 OR p.lost < 0
         OR p.earned - p.buyer - p.lost <> pay.amount_total - taken.amount
         OR p.lost > greatest(taken.amount - pay.amount_total, 0)
-            + coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'failed'), 0)
+            + coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.payment_id = p.id AND (r.status = 'failed' OR EXISTS (
+                SELECT FROM ledger_transactions t WHERE t.refund_id = r.id AND t.kind = 'refund_failed'))), 0)
         OR -p.buyer > coalesce((SELECT sum(r.amount) FROM refunds r WHERE r.payment_id = p.id AND r.status = 'failed'), 0)
     """,
     # What is owed to a provider for a booking is its share of what was kept, less what was paid out of it.

@@ -184,8 +184,12 @@ def in_the_way(payouts: Iterable[Payout], *, now: datetime) -> dict[UUID, list[s
 
 
 def _in_words(owed: Owed) -> str:
-    name = f"Booking {owed.booking.reference}"
+    about = {"reference": owed.booking.reference, "why": " ".join(owed.why)}
     if owed.amount < 0:
-        back = money(-owed.amount, owed.booking.currency)
-        return f"{name}: {back} of it is not owed any more, and is taken off what the provider earns next."
-    return f"{name} is held. {' '.join(owed.why)}"
+        about["back"] = money(-owed.amount, owed.booking.currency)
+        said = gettext(
+            "Booking %(reference)s: %(back)s of it is not owed any more, and is taken off what the provider earns next."
+        )
+    else:
+        said = gettext("Booking %(reference)s is held. %(why)s")
+    return said % about

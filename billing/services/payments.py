@@ -131,8 +131,10 @@ def begin(
     charge.booking = booking
     if not charge.is_payable(now=now):
         raise PaymentError(why_not_payable(charge))
-    if not charge.is_stage and (reason := why_not_for_it_any_more(booking)):
-        raise PaymentError(reason)
+    if not charge.is_stage:
+        extension = charge if charge.is_extension else None
+        if reason := why_not_for_it_any_more(booking, extension=extension, now=now):
+            raise PaymentError(reason)
     if wanted is not None and not wanted(charge):
         raise PaymentError(gettext("This is not to be charged now."))
     try:

@@ -25,7 +25,7 @@ EARNINGS = "/machines/earnings/"
 
 @transaction.atomic
 def place_hold(*, booking: Booking, amount: Decimal | None, reason: str, by: User | None, now: datetime) -> PayoutHold:
-    """Pay out that much less of the booking until it is released. What is in a payout already is not stopped.
+    """Pay out that much less of the booking until it is released. A payout of it that has not been sent waits, too.
 
     Args:
         amount: in the booking's currency, without tax; ``None``: all of it.

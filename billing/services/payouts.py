@@ -221,9 +221,9 @@ def _attempt(payout_id: UUID, *, now: datetime) -> bool:
     payout = Payout.objects.select_related("account").get(pk=payout_id)
     before = payout.status
     try:
-        payout = _write_down(payout_id, _ask(payout), now=now)
+        payout = _write_down(payout_id, _ask(payout, now=now), now=now)
         if (before, payout.status) == (PayoutStatus.SCHEDULED, PayoutStatus.SENT):
-            payout = _write_down(payout_id, _ask(payout), now=now)
+            payout = _write_down(payout_id, _ask(payout, now=now), now=now)
     except ProcessorAway:
         _try_again(payout, gettext_noop("The payment processor did not answer."), now=now)
         raise
@@ -233,9 +233,18 @@ def _attempt(payout_id: UUID, *, now: datetime) -> bool:
     return payout.status != before
 
 
-def _ask(payout: Payout) -> Word:
+def _ask(payout: Payout, *, now: datetime) -> Word:
     strategy = strategy_for(payout)
-    return strategy.send(payout) if payout.status == PayoutStatus.SCHEDULED else strategy.synchronise(payout)
+    if payout.status == PayoutStatus.SCHEDULED:
+        return strategy.send(payout, is_held=_is_held(payout, now=now))
+    return strategy.synchronise(payout)
+
+
+@transaction.atomic
+def _is_held(payout: Payout, *, now: datetime) -> bool:
+    """Whether it is not to be paid for now. A hold that is being placed at this moment is waited for."""
+    lock_earnings(payout.provider_id, payout.currency)
+    return bool(in_the_way([payout], now=now))
 
 
 def _pause(payout: Payout) -> timedelta:

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from accounts.tax import details_of, treatment_of
 from billing import gateway
+from billing.errors import PaymentError
 from billing.gateway.subscriptions import RemoteInvoice
 from billing.models import Subscription, SubscriptionPayment, Tier
 from billing.services import invoices, postings
@@ -54,24 +55,40 @@ def take_over_refunds(*, payment: SubscriptionPayment, now: datetime) -> None:
 
     Raises:
         ProcessorAway: no answer.
+        PaymentError: others write about the plan again and again meanwhile.
     """
-    refunds = gateway.refunds_of(payment.stripe_payment_intent or "")
-    back = sum((refund.amount for refund in refunds if refund.status not in ("failed", "canceled")), 0)
-    with transaction.atomic():
-        Subscription.objects.select_for_update(of=("self",)).get(pk=payment.subscription_id)
-        payment = SubscriptionPayment.objects.select_related("subscription__user").get(pk=payment.pk)
-        _set_given_back(payment, from_minor(back, payment.currency), now=now)
+    for _attempt in range(5):
+        seen = Subscription.objects.get(pk=payment.subscription_id)
+        refunds = gateway.refunds_of(payment.stripe_payment_intent or "")
+        back = sum((refund.amount for refund in refunds if refund.status not in ("failed", "canceled")), 0)
+        if _write_down(payment, from_minor(back, payment.currency), seen, now=now):
+            return
+    raise PaymentError("Others write about this plan at this moment. Ask again in a minute.")
 
 
-def _set_given_back(payment: SubscriptionPayment, back: Decimal, *, now: datetime) -> None:
+@transaction.atomic
+def _write_down(payment: SubscriptionPayment, back: Decimal, seen: Subscription, *, now: datetime) -> bool:
+    """Returns whether nobody has written since ``seen`` was read, who may know of later refunds than we do."""
+    row = Subscription.objects.select_for_update(of=("self",)).get(pk=seen.pk)
+    if row.updated_at != seen.updated_at:
+        return False
+    payment = SubscriptionPayment.objects.select_related("subscription__user").get(pk=payment.pk)
+    if _set_given_back(payment, back, now=now):
+        row.save(update_fields=["updated_at"])  # whoever asked before us asks again
+    return True
+
+
+def _set_given_back(payment: SubscriptionPayment, back: Decimal, *, now: datetime) -> bool:
+    """Returns whether that is another amount than before."""
     back = min(back, payment.amount)
     if back == payment.refunded:
-        return
+        return False
     payment.refunded = back
     payment.save(update_fields=["refunded"])
     postings.subscription_moved(payment, now=now)
     invoices.issue_subscription_credit_note(subscription_payment=payment, now=now)
     invoices.issue_subscription_reinstatement(subscription_payment=payment, now=now)
+    return True
 
 
 # The tax -----------------------------------------------------------------------------------------------

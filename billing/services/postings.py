@@ -77,13 +77,12 @@ def reversed_by(**about: object) -> Decimal:
 
 
 def keep_given_back(booking: Booking) -> None:
-    """Write into an organization's booking what of its price went back: its budgets and what it spends are by that.
+    """Write into a booking what of its price went back: what can still come back of it, an organization's budgets and
+    what it spends are by that.
 
     What is paid of the price and does not count as earned any more. Charges that were dropped after they had been paid
     are no part of the price. Called, with the booking locked, wherever something is taken from what was earned.
     """
-    if booking.organization_id is None:
-        return
     paid = booking.charges.paid().aggregate(total=Sum("amount"))["total"] or ZERO
     earned = -total_of(transaction__payment__booking=booking, account__kind__in=EARNINGS)
     booking.given_back = max(paid - earned, ZERO)
@@ -184,7 +183,8 @@ def _is_of_credit(refund: Refund) -> bool:
 def refund_moved(refund: Refund, *, now: datetime) -> None:
     """Bring the ledger to where the refund's status says that the money is.
 
-    Made: gone from the processor. Failed: the buyer has it with us, until it is asked for again.
+    Made: gone from the processor. Failed: the buyer has it with us, until it is asked for again. One that was given up
+    and was made after all is of that; where it has gone back another way meanwhile, the platform has lost it.
     """
     waiting = -total_of(transaction__refund=refund, account__kind=AccountKind.REFUNDS)
     made = -total_of(transaction__refund=refund, account__kind=AccountKind.PROCESSOR)
@@ -195,6 +195,8 @@ def refund_moved(refund: Refund, *, now: datetime) -> None:
         RefundStatus.FAILED: (ZERO, ZERO, refund.amount),
     }[RefundStatus(refund.status)]
     kind = Posting.REFUND_FAILED if refund.status == RefundStatus.FAILED else Posting.REFUND_MADE
+    of_buyer = left - wanted[2]
+    gone = max(of_buyer - credit_of(refund.payment), ZERO) if of_buyer > 0 else ZERO
     post(
         kind=kind,
         key=f"refund:{refund.pk}:{_count(refund=refund)}",
@@ -202,7 +204,8 @@ def refund_moved(refund: Refund, *, now: datetime) -> None:
         sides=[
             Side(AccountKind.REFUNDS, waiting - wanted[0]),
             Side(AccountKind.PROCESSOR, made - wanted[1]),
-            Side(AccountKind.BUYER, left - wanted[2], refund.payment.payer),
+            Side(AccountKind.BUYER, of_buyer - gone, refund.payment.payer),
+            Side(AccountKind.LOSSES, gone),
         ],
         now=now,
         booking=refund.payment.booking,
@@ -256,10 +259,15 @@ def chargeback_moved(chargeback: Chargeback, *, now: datetime) -> None:
 
 
 def _given_again(chargeback: Chargeback, amount: Decimal) -> list[Side]:
-    """Credits that sum to ``amount``: to the loss and the buyer what it took of them, the rest is earned once more."""
+    """Credits that sum to ``amount``: to what was lost, to the buyer what it took of a refund that is owed still, and the
+    rest is earned once more.
+    """
     payment = chargeback.payment
-    loss = min(amount, total_of(transaction__chargeback=chargeback, account__kind=AccountKind.LOSSES))
-    to_buyer = min(amount - loss, total_of(transaction__chargeback=chargeback, account__kind=AccountKind.BUYER))
+    loss = min(amount, total_of(transaction__payment=payment, account__kind=AccountKind.LOSSES))
+    failed = payment.refunds.filter(status=RefundStatus.FAILED, retry=None).aggregate(total=Sum("amount"))["total"]
+    owed = max((failed or ZERO) - credit_of(payment), ZERO)
+    of_buyer = total_of(transaction__chargeback=chargeback, account__kind=AccountKind.BUYER)
+    to_buyer = min(amount - loss, of_buyer, owed)
     earned = earned_of(payment)
     again = shares_of(payment, earned + amount - loss - to_buyer).less(shares_of(payment, earned))
     return [

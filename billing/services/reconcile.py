@@ -27,6 +27,7 @@ from billing.errors import PaymentError, ProcessorRefused
 from billing.gateway import listing
 from billing.gateway.listing import Listed, Lists
 from billing.models import Difference, PayoutAccount, PayoutMethod, Reconciliation
+from billing.payouts.base import HELD
 from billing.services.check import problems
 from common.money import from_minor
 from common.patience import no_hurry
@@ -97,17 +98,25 @@ PAYMENTS = Comparison(
     source=Lists.intents,
     one=listing.one_intent,
 )
+#: While a bank decides, nobody asks for a refund (decision 0026): *waiting*. When it has, the sweep has its time.
 REFUNDS = Comparison(
     kind="refund",
     thing="Refund",
     ours="""
-    SELECT r.id, r.stripe_refund AS theirs, r.status, r.amount, r.currency,
-        coalesce(p.stripe_payment_intent, '') AS about, r.requested_at AS begun,
-        greatest(r.requested_at, r.made_at) AS touched
+    SELECT r.id, r.stripe_refund AS theirs,
+        CASE WHEN r.status = 'requested' AND r.stripe_refund IS NULL AND c.is_open THEN 'waiting' ELSE r.status END
+            AS status,
+        r.amount, r.currency, coalesce(p.stripe_payment_intent, '') AS about, r.requested_at AS begun,
+        greatest(r.requested_at, r.made_at, c.closed_at) AS touched
     FROM refunds r JOIN payments p ON p.payment_id = r.payment_id
+    LEFT JOIN (
+        SELECT payment_id, bool_or(state = 'open') AS is_open, max(closed_at) AS closed_at
+        FROM chargebacks GROUP BY payment_id
+    ) c ON c.payment_id = r.payment_id
     """,
     agree={
         "requested": ("pending", "requires_action"),
+        "waiting": ("pending", "requires_action"),
         "made": ("succeeded",),
         "failed": ("failed", "canceled"),
     },
@@ -153,16 +162,18 @@ PLANS = Comparison(
     source=Lists.invoices,
     one=listing.one_invoice,
 )
+#: One of which something is held has not been sent, and is no difference.
 TRANSFERS = Comparison(
     kind="payout",
     thing="Transfer",
-    ours="""
-    SELECT p.id, p.stripe_transfer AS theirs, p.status, p.amount, p.currency,
-        coalesce(a.stripe_account, '') AS about, p.scheduled_at AS begun,
+    ours=f"""
+    SELECT p.id, p.stripe_transfer AS theirs,
+        CASE WHEN p.status = 'scheduled' AND p.failure = '{HELD.failure}' THEN 'held' ELSE p.status END AS status,
+        p.amount, p.currency, coalesce(a.stripe_account, '') AS about, p.scheduled_at AS begun,
         greatest(p.scheduled_at, p.sent_at, p.received_at, p.failed_at) AS touched
     FROM payouts p JOIN payout_accounts a ON a.id = p.account_id WHERE p.method = 'connect'
     """,
-    agree={"scheduled": (), "sent": ("sent",), "received": ("sent",), "failed": ("reversed",)},
+    agree={"scheduled": (), "held": (), "sent": ("sent",), "received": ("sent",), "failed": ("reversed",)},
     waits=("scheduled",),
     moves=("sent", "partly reversed"),
     source=Lists.transfers,

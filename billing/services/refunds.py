@@ -272,9 +272,20 @@ def _attempt(refund_id: UUID, *, now: datetime) -> bool:
 @transaction.atomic
 def give_up(*, refund_id: UUID, why: str, now: datetime) -> None:
     """It cannot be made: what it would have given back is the buyer's with us, until a person has seen to it."""
-    refund = Refund.objects.select_for_update(of=("self",)).select_related("payment__booking").get(pk=refund_id)
+    refund = _locked(refund_id)
     if refund.status == RefundStatus.REQUESTED:
         _set_failed(refund, why, now=now)
+
+
+def _locked(refund_id: UUID) -> Refund:
+    """The refund's row, locked after its booking's and its payment's: what is posted for it touches all three."""
+    payment_id, booking_id = Refund.objects.values_list("payment_id", "payment__booking_id").get(pk=refund_id)
+    booking = locked(booking_id)
+    payments = Payment.objects.select_for_update(of=("self",)).select_related("payer", "provider")
+    payment = payments.get(pk=payment_id)
+    refund = Refund.objects.select_for_update().get(pk=refund_id)
+    refund.payment, payment.booking = payment, booking
+    return refund
 
 
 def make_room(payment: Payment, amount: Decimal, *, why: str, now: datetime) -> list[Refund]:
@@ -345,7 +356,7 @@ def _try_again(refund: Refund, *, now: datetime, why: str) -> None:
 @transaction.atomic
 def write_down(refund_id: UUID, made: gateway.MadeRefund, *, now: datetime) -> bool:
     """Write down what the processor says of a refund. Returns whether it is made now and was not before."""
-    refund = Refund.objects.select_for_update(of=("self",)).select_related("payment__booking__buyer").get(pk=refund_id)
+    refund = _locked(refund_id)
     refund.stripe_refund = made.id
     if made.status in UNDER_WAY:
         if refund.status == RefundStatus.REQUESTED:

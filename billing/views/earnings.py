@@ -16,7 +16,8 @@ from accounts.models import Scope, User
 from accounts.requests import AuthenticatedRequest
 from billing import earnings as read
 from billing.history import steps_of_payout
-from billing.models import Payout
+from billing.models import Payout, PayoutStatus
+from billing.services.owed import in_the_way
 from machines.models import Machine
 
 A_PAGE = 25
@@ -61,8 +62,10 @@ def earnings_csv(request: AuthenticatedRequest) -> StreamingHttpResponse:
 def payout_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """One payout: what is in it, where it went, what became of it."""
     payout = _payout_seen_by(request.user, pk)
+    to_be_sent = [payout] if payout.status == PayoutStatus.SCHEDULED else []
     context = {
         "payout": payout,
+        "waits_because": in_the_way(to_be_sent, now=timezone.now()).get(pk, []),
         "lines": payout.lines.select_related("booking__machine").order_by("booking__end", "pk"),
         "steps": steps_of_payout(payout),
         "invoices": _first(payout).invoices.order_by("issued_at", "sequence"),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from accounts.requests import AuthenticatedRequest
 from billing.history import steps
 from billing.models import Payment
+from billing.receipts import receipt_of
 
 
 @login_required
@@ -44,6 +45,7 @@ def payment_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "payment": payment,
         "booking": payment.booking,
         "steps": steps(payment),
+        "receipt": receipt_of(payment) if payment.is_paid else None,
         "others": payment.charge.payments.exclude(pk=pk).order_by("timestamp"),
         "invoices": payment.invoices.order_by("issued_at", "sequence"),
         "postings": payment.postings.order_by("at", "pk").prefetch_related("entries__account__owner")

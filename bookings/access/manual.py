@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from bookings import mails
+from bookings.let_in import is_left_out
 from bookings.models import Access, Booking
 from bookings.services.late import make_up_for_delay
 
@@ -16,6 +17,8 @@ class ManualAccess:
             mails.access_ready(booking, access)
         else:
             mails.access_needed(booking)
+            if is_left_out(booking) and not booking.keys_let_in().exists():
+                mails.nobody_let_in(booking)
 
     def withdraw(self, booking: Booking, *, now: datetime) -> bool:
         """A provider who never entered the access has let nobody in."""

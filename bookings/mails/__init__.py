@@ -9,6 +9,8 @@ from bookings.mails.access import (
     keys_changed,
     left,
     mismatch,
+    nobody_let_in,
+    shut_out,
 )
 from bookings.mails.erasure import (
     completed,
@@ -51,7 +53,9 @@ __all__ = [
     "maintenance_announced",
     "maintenance_canceled",
     "mismatch",
+    "nobody_let_in",
     "requested",
+    "shut_out",
     "time_lost",
     "undelivered",
     "wipe_gave_up",

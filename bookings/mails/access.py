@@ -10,9 +10,10 @@ from accounts.event_kinds import EventKind
 from accounts.models import Notification
 from accounts.outbox import written_for
 from bookings.equal import equal_machines
-from bookings.mails.writing import price, tell_about, window
+from bookings.mails.writing import everything_back, price, tell_about, window
 from bookings.models import Access, Booking
-from common.formats import when_both
+from common.formats import money, when_both
+from machines import hardware_words
 
 
 def access_needed(booking: Booking) -> None:
@@ -84,6 +85,59 @@ def key_needed(booking: Booking) -> None:
             _("The machine is kept for you until the end. Time that passes without a key is not refunded."),
             tone=Notification.Tone.WARN,
         )
+
+
+def shut_out(booking: Booking, *, occasion: str) -> None:
+    """To a buyer who does not book any more for the organization that the booking, which runs, is for."""
+    buyer, organization = booking.buyer, booking.organization
+    assert organization is not None
+    with written_for(buyer):
+        tell_about(
+            buyer,
+            booking,
+            EventKind.ACCESS,
+            "shut-out",
+            _("Your SSH keys are not let in any more: %(machine)s") % {"machine": booking.machine.title},
+            _(
+                "You do not book for %(organization)s any more, so your own keys are not let in on what you booked for it."
+            )
+            % {"organization": organization.name},
+            _("If there is something on the machine that you need, talk to an administrator of %(organization)s.")
+            % {"organization": organization.name},
+            occasion=occasion,
+            tone=Notification.Tone.WARN,
+        )
+
+
+def nobody_let_in(booking: Booking) -> None:
+    """To the administrators of the organization: the booking runs, its buyer's keys do not count, and it has none."""
+    organization = booking.organization
+    assert organization is not None
+    for membership in organization.memberships.administrators().select_related("user"):
+        user = membership.user
+        with written_for(user):
+            words = {
+                "name": booking.buyer.known_as,
+                "machine": booking.machine.title,
+                "organization": organization.name,
+                "window": window(booking),
+            }
+            tell_about(
+                user,
+                booking,
+                EventKind.ACCESS,
+                "nobody-let-in",
+                _("Nobody is let in: %(machine)s") % words,
+                _(
+                    "%(name)s booked %(machine)s for %(organization)s and does not book for it any more, so their own "
+                    "SSH keys are not let in: %(window)s."
+                )
+                % words,
+                _("%(organization)s has no SSH key of its own. One that is added is let in on all of its bookings.")
+                % words,
+                _("The machine is kept for it until the end. Time that passes without a key is not refunded."),
+                tone=Notification.Tone.WARN,
+            )
 
 
 def keys_changed(booking: Booking, *, occasion: str) -> None:
@@ -160,10 +214,13 @@ def mismatch(booking: Booking) -> None:
             _("The machine that is handed over differs from the one that you booked:"),
             *[
                 _("%(what)s: %(before)s was booked, it is %(after)s now.")
-                % {"what": found["what"], "before": found["before"], "after": found["after"]}
+                % {side: hardware_words.said(found[side]) for side in ("what", "before", "after")}
                 for found in booking.mismatch
             ],
-            _("You may leave and get all of %(price)s back, or keep it as it is.") % {"price": price(booking)},
+            _("You may leave and get all of %(price)s back, or keep it as it is.")
+            % {"price": money(booking.kept_so_far, booking.currency)}
+            if booking.kept_so_far
+            else _("You may leave, or keep it as it is. All that you paid for it has gone back already."),
             button=_("Decide"),
             tone=Notification.Tone.WARN,
         )
@@ -180,8 +237,7 @@ def left(booking: Booking) -> None:
             _("You left: %(machine)s") % {"machine": booking.machine.title},
             _("Your booking %(booking)s ends at %(end)s, because the machine is not as booked.")
             % {"booking": booking.reference, "end": when_both(booking.end)},
-            _("%(price)s comes back in full. The machine is erased as after every booking.")
-            % {"price": price(booking)},
+            _all_back(booking),
         )
     with written_for(provider):
         tell_about(
@@ -194,12 +250,23 @@ def left(booking: Booking) -> None:
             % {"booking": booking.reference, "machine": booking.machine.name},
             *[
                 _("%(what)s: %(before)s was booked, it is %(after)s now.")
-                % {"what": found["what"], "before": found["before"], "after": found["after"]}
+                % {side: hardware_words.said(found[side]) for side in ("what", "before", "after")}
                 for found in booking.mismatch
             ],
-            _("%(price)s goes back to the buyer in full.") % {"price": price(booking)},
+            everything_back(booking),
             tone=Notification.Tone.BAD,
         )
+
+
+def _all_back(booking: Booking) -> str:
+    """To the buyer, as :func:`everything_back`."""
+    if booking.lost_amount == booking.price_total:
+        back = _("%(price)s comes back in full. The machine is erased as after every booking.")
+        return back % {"price": price(booking)}
+    if not booking.lost_amount:
+        return _("All that you paid had come back before. The machine is erased as after every booking.")
+    rest = _("%(amount)s comes back: all that had not come back before. The machine is erased as after every booking.")
+    return rest % {"amount": money(booking.lost_amount, booking.currency)}
 
 
 def delayed(booking: Booking, *, now: datetime) -> None:

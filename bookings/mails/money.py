@@ -9,7 +9,7 @@ from accounts.event_kinds import EventKind
 from accounts.models import Notification
 from accounts.outbox import written_for
 from bookings.lost_time import LostTime
-from bookings.mails.writing import either, price, tell_about, window
+from bookings.mails.writing import either, everything_back, of_it_before, price, tell_about, window
 from bookings.models import Booking, Charge
 from bookings.terms import Ending, Refund, frozen_into
 from common.formats import money, when_both
@@ -80,7 +80,9 @@ def canceled(booking: Booking, refund: Refund, why: StrOrPromise, note: str) -> 
             _("%(why)s: booking %(booking)s of %(machine)s, %(window)s.")
             % {"why": why, "booking": booking.reference, "machine": booking.machine.title, "window": window(booking)},
             f"“{note}”" if note else "",
-            f"{back} {refund.because}" if refund.price else _("Nothing was paid, so nothing is owed."),
+            _together(back, of_it_before(refund.before, refund.currency), refund.because)
+            if refund.price
+            else _("Nothing was paid, so nothing is owed."),
         )
     is_coming = booking.canceled_at is None or booking.end > booking.canceled_at
     if refund.price:
@@ -170,7 +172,7 @@ def ended_early(booking: Booking, ending: Ending) -> None:
                     "after every booking."
                 )
                 % {"booking": booking.reference, "end": when_both(booking.end)},
-                f"{comes % back} {ending.because}",
+                _together(comes % back, of_it_before(ending.before, ending.currency), ending.because),
                 _("The time that was used costs %(amount)s by itself. No less is kept.")
                 % {"amount": money(ending.used_alone, ending.currency)}
                 if ending.held_back
@@ -270,5 +272,10 @@ def undelivered(booking: Booking) -> None:
                 _("Never handed over: %(machine)s") % {"machine": booking.machine.title},
                 _("The booking %(booking)s, %(window)s, is over, and the machine was never handed over.")
                 % {"booking": booking.reference, "window": window(booking)},
-                _("%(price)s goes back to the buyer in full.") % {"price": price(booking)},
+                everything_back(booking),
             )
+
+
+def _together(*sentences: StrOrPromise) -> str:
+    """In one paragraph. Empty ones are left out."""
+    return " ".join(str(sentence) for sentence in sentences if sentence)

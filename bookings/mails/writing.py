@@ -1,5 +1,7 @@
 """What all of these share: one event about one booking for one person."""
 
+from decimal import Decimal
+
 from django.utils.translation import gettext as _
 
 from accounts.event_kinds import EventKind
@@ -68,3 +70,18 @@ def window(booking: Booking) -> str:
 
 def price(booking: Booking) -> str:
     return money(booking.price_total, booking.currency)
+
+
+def of_it_before(amount: Decimal, currency: str) -> str:
+    """A sentence to follow one that ends with what was paid; empty where nothing has gone back before."""
+    return _("%(amount)s of it went back before.") % {"amount": money(amount, currency)} if amount else ""
+
+
+def everything_back(booking: Booking) -> str:
+    """Where nothing of the price is kept: a part may have gone back before."""
+    if booking.lost_amount == booking.price_total:
+        return _("%(price)s goes back to the buyer in full.") % {"price": price(booking)}
+    if not booking.lost_amount:
+        return _("Nothing of the price is left to go back: all of it went back before.")
+    back = money(booking.lost_amount, booking.currency)
+    return _("%(amount)s goes back to the buyer: all that had not gone back before.") % {"amount": back}

@@ -397,6 +397,11 @@ class Booking(models.Model):
         open_stages = (charge.amount for charge in self.charges.all() if charge.is_open and charge.is_stage)
         return self.price_total - sum(open_stages, Decimal(0))
 
+    @property
+    def kept_so_far(self) -> Decimal:
+        """What has been paid of the price and has not gone back, for whatever reason: no more can come back."""
+        return max(self.paid_total - self.given_back, Decimal(0))
+
     def is_going_on(self, *, now: datetime) -> bool:
         """Paid, and neither over nor ended: what hangs on it can still be paid for."""
         is_live = self.is_confirmed or self.status in RUNNING

@@ -43,8 +43,8 @@ class Budget(models.Model):
     """So much may be spent in each period by an organization, for one of its projects, or by one of its members.
 
     A booking counts with all that it costs, in the period in which it was asked for, from then on, and an extension in
-    the period in which that one was; what comes back is free again. Amounts include tax. Nothing is converted: a booking in a currency in which there is none of a kind that
-    exists otherwise is refused.
+    the period in which that one was; what comes back is free again. Amounts include tax. Nothing is converted: a
+    booking in a currency in which there is none of a kind that exists otherwise is refused.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)

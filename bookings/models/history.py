@@ -1,4 +1,4 @@
-"""The append-only history of a booking: who, when, from, to, why."""
+"""The append-only history of a booking: who, when, from, to, why. Words alone lose the name of somebody who is deleted."""
 
 from django.conf import settings
 from django.db import models

@@ -5,8 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.lookups import IsNull
 
 from accounts.models import SSHKey
+from accounts.permissions import OrganizationAction, memberships_for
 from common.ids import uuid7
 
 
@@ -35,16 +37,26 @@ class KeyChoice(models.Model):
 def let_in(*, booking: Any, buyer: Any, organization: Any) -> QuerySet[SSHKey]:
     """The keys for a booking, in the order in which agents are told of them: the buyer's and its organization's.
 
-    The arguments are ids, or all three ``OuterRef`` for a subquery. A key that both have is the organization's.
+    The arguments are ids, or all three ``OuterRef`` for a subquery. A key that both have is the organization's. The buyer's
+    own are let in for as long as they may book for it: not those of somebody who has left, or has another role by now.
     """
     chosen = KeyChoice.objects.filter(booking=_within(booking))
-    theirs = Q(user=buyer) & (~Exists(chosen) | Exists(chosen.filter(keys=OuterRef("pk"))))
+    theirs = Q(user=buyer) & _may_book(buyer, organization)
+    theirs &= ~Exists(chosen) | Exists(chosen.filter(keys=OuterRef("pk")))
     # Not just organization=…: to None that would be every person's keys.
     shared = Q(organization__isnull=False, organization=organization)
     twice = SSHKey.objects.filter(
         organization__isnull=False, organization=_within(organization), fingerprint=OuterRef("fingerprint")
     )
     return SSHKey.objects.filter(shared | theirs & ~Exists(twice)).order_by("created_at", "pk")
+
+
+def _may_book(buyer: Any, organization: Any) -> Q:
+    if organization is None:
+        return Q()
+    allowing = memberships_for(OrganizationAction.BOOK)
+    may = Q(Exists(allowing.filter(user=_within(buyer), organization=_within(organization))))
+    return Q(IsNull(organization, True)) | may if isinstance(organization, OuterRef) else may
 
 
 def _within(value: Any) -> Any:

@@ -6,6 +6,7 @@ from bookings.models.access import Access
 from bookings.models.booking import Booking
 from bookings.models.budget import Approval, Budget
 from bookings.models.charge import Charge
+from common.formats import percent
 from common.history.tracking import tracked
 from common.ids import short
 
@@ -13,6 +14,13 @@ from common.ids import short
 def _of_booking(change: Any) -> str:
     """As people read a booking out."""
     return short(change.booking_id)
+
+
+def _said(line: str) -> str:
+    """In the reader's language."""
+    from bookings.records import said
+
+    return said(line)
 
 
 BookingChange = tracked(
@@ -52,6 +60,7 @@ BookingChange = tracked(
     "cost_centre",
     organization="organization",
     page="booking_history",
+    written={"tax_rate": percent},
 )
 ChargeChange = tracked(
     Charge,
@@ -71,6 +80,7 @@ ChargeChange = tracked(
     organization="booking__organization",
     called=_of_booking,
     page="booking_history",
+    written={"dropped_because": _said},
 )
 AccessChange = tracked(
     Access,

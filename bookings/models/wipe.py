@@ -32,7 +32,10 @@ class WipeStatus(models.TextChoices):
 
 
 class DataWipe(models.Model):
-    """One step of a wipe (logical model 1.7). A retry is a row of its own; rows are never changed."""
+    """One step of a wipe (logical model 1.7). A retry is a row of its own; rows are never changed.
+
+    One exception: the name of somebody who is deleted is taken out of the words.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False, db_column="wipe_id")
     machine = models.ForeignKey(Machine, on_delete=models.PROTECT, related_name="wipes", db_column="hardware_id")

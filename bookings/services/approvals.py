@@ -72,7 +72,8 @@ def approve(*, approval_id: UUID, by: User, answer: str = "", now: datetime) -> 
 
     Raises:
         NotAllowed: ``by`` is no administrator of the organization.
-        BookingError: it has been decided otherwise, its time is over, or the member does not book for it any more.
+        BookingError: it has been decided otherwise, its time is over, or the member could not pay it for the
+            organization any more.
     """
     approval = _taken(approval_id, by=by)
     if approval.status == ApprovalStatus.APPROVED:
@@ -80,8 +81,11 @@ def approve(*, approval_id: UUID, by: User, answer: str = "", now: datetime) -> 
     booking = approval.booking
     if not approval.is_waiting or not booking.is_hold or booking.hold_expires_at <= now:
         raise BookingError(_over(approval))
-    if reason := why_not_for_it_any_more(booking):
-        raise BookingError(reason)
+    if reason := why_not_for_it_any_more(booking, now=now):
+        raise BookingError(
+            _("This cannot be approved as it is: %(who)s would be refused when they pay, and read this. “%(why)s”")
+            % {"who": booking.buyer.public_name, "why": reason}
+        )
     _decide(approval, ApprovalStatus.APPROVED, by=by, answer=answer, now=now)
     booking.hold_expires_at = max(booking.hold_expires_at, now + settings.MARKETPLACE_HOLD)
     booking.save(update_fields=["hold_expires_at"])
@@ -135,6 +139,7 @@ def _taken(approval_id: UUID, *, by: User) -> Approval:
     booking = locked(Approval.objects.values_list("booking_id", flat=True).get(pk=approval_id))
     approval = Approval.objects.select_for_update(of=("self",)).get(pk=approval_id)
     approval.booking, approval.organization = booking, organization
+    booking.organization = organization
     return approval
 
 

@@ -5,9 +5,10 @@ Making and ending them is an administrator's; a booking asks with the organizati
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Case, DecimalField, Expression, F, OuterRef, Q, Subquery, Sum, Value, When
@@ -118,14 +119,27 @@ def used_of(budgets: Sequence[Budget], *, now: datetime, at: datetime | None = N
     lapsed = Q(status=BookingStatus.PENDING, paid_at=None, hold_expires_at__lte=now)
     periods = [_period(budget, at=at or now, now=now) for budget in budgets]
     costs = {period: f"cost_{number}" for number, period in enumerate(dict.fromkeys(periods))}
-    bookings = Booking.objects.filter(~lapsed, organization=budgets[0].organization_id).annotate(
-        **{name: committed(now=now, start=start, end=end) for (start, end), name in costs.items()}
+    organization = budgets[0].organization_id
+    bookings = Booking.objects.filter(~lapsed, organization=organization).annotate(
+        **{name: _of_period(organization, start, end, now=now) for (start, end), name in costs.items()}
     )
     numbered = list(enumerate(zip(budgets, periods, strict=True)))
     sums = bookings.aggregate(
         **{f"of_{number}": Sum(costs[period], filter=_counts(budget)) for number, (budget, period) in numbered}
     )
     return [Use(budget, start, sums[f"of_{number}"] or Decimal(0)) for number, (budget, (start, _end)) in numbered]
+
+
+def _of_period(organization: UUID, start: datetime | None, end: datetime | None, *, now: datetime) -> Case:
+    """As :func:`committed`, which adds up the charges of each booking, for those alone of which anything is in it."""
+    cost = committed(now=now, start=start, end=end)
+    if start is None:
+        return cost
+    extensions = Charge.objects.filter(kind=ChargeKind.EXTENSION, created_at__gte=start)
+    is_in_it = Q(created_at__gte=start) | Q(
+        pk__in=extensions.filter(booking__organization=organization).values("booking")
+    )
+    return Case(When(is_in_it, then=cost), default=NOTHING, output_field=AMOUNT)
 
 
 def _period(budget: Budget, *, at: datetime, now: datetime) -> tuple[datetime | None, datetime | None]:
@@ -153,11 +167,13 @@ def check_budgets(
     currency: str,
     now: datetime,
     at: datetime | None = None,
+    is_counted: bool = False,
 ) -> list[Use]:
     """Whether ``amount`` more fits into every budget that it counts against. With the organization's row locked.
 
     Args:
         at: when it was asked for, which says in which period it counts; ``None``: now.
+        is_counted: ``amount`` is a part of what is used already.
 
     Returns:
         those budgets, as they are before it.
@@ -184,6 +200,8 @@ def check_budgets(
             % {"currency": currency, "name": organization.name}
         )
     uses = used_of(ours, now=now, at=at)
+    if is_counted:
+        uses = [replace(use, used=use.used - amount) for use in uses]
     for use in uses:
         if use.used + amount > use.budget.amount:
             raise OverBudget(

@@ -59,13 +59,22 @@ def cancel_booking(
     if booking.status != BookingStatus.PENDING:
         raise BookingError(_("This booking has started already. It can no longer be canceled."))
     back = refund_for(booking, by_provider=reason == CancelReason.PROVIDER, now=now).back
-    if expected_back is not None and back != expected_back:
-        raise RefundChanged(
-            _("What comes back has changed meanwhile: %(after)s, not %(before)s. Look at it again, then decide.")
-            % {"after": money(back, booking.currency), "before": money(expected_back, booking.currency)}
-        )
+    check_shown(booking, back, expected_back)
     _cancel(booking, reason, by=by, now=now, note=note)
     return booking
+
+
+def check_shown(booking: Booking, back: Decimal, expected: Decimal | None) -> None:
+    """``expected``: what the person was shown that comes back, ``None`` if they were shown nothing.
+
+    Raises:
+        RefundChanged: it is no longer that.
+    """
+    if expected is not None and back != expected:
+        raise RefundChanged(
+            _("What comes back has changed meanwhile: %(after)s, not %(before)s. Look at it again, then decide.")
+            % {"after": money(back, booking.currency), "before": money(expected, booking.currency)}
+        )
 
 
 @transaction.atomic

@@ -12,7 +12,7 @@ from bookings.services.extend import confirm_extension
 from bookings.services.history import note
 from bookings.services.locks import locked_with_organization
 from bookings.services.purposes import is_for_it_still
-from common.formats import money, window
+from common.formats import money, window_both
 from common.languages import said_later
 
 
@@ -49,7 +49,7 @@ def _confirm_stage(charge: Charge, *, now: datetime) -> Confirmation:
     if not charge.is_open or not booking.is_going_on(now=now):
         return Confirmation.TOO_LATE
     what = said_later(
-        lambda: f"{money(charge.amount, charge.currency)} for {window(charge.covers_from, charge.covers_until)}."
+        lambda: f"{money(charge.amount, charge.currency)} for {window_both(charge.covers_from, charge.covers_until)}."
     )
     note(booking, f"Stage {charge.number} paid", now=now, detail=what)
     return Confirmation.CONFIRMED

@@ -12,6 +12,7 @@ from bookings import events, mails
 from bookings.errors import BookingError, NotYours, RefundChanged
 from bookings.let_in import lacked_a_key, was_never_let_in
 from bookings.models import Booking
+from bookings.services.cancel import check_shown
 from bookings.services.charges import drop_open, paid_minutes
 from bookings.services.extend import tell_agents
 from bookings.services.history import note
@@ -69,11 +70,7 @@ def end_early(
     if why_not := why_not_end(booking, now=now):
         raise BookingError(why_not)
     ending = refund_for_ending(booking, now=now, at=_checked(booking, at, now=now))
-    if expected_back is not None and ending.back != expected_back:
-        raise RefundChanged(
-            _("What comes back has changed meanwhile: %(after)s, not %(before)s. Look at it again, then decide.")
-            % {"after": money(ending.back, booking.currency), "before": money(expected_back, booking.currency)}
-        )
+    check_shown(booking, ending.back, expected_back)
     _end(booking, ending, now=now)
     note(booking, BECAUSE, now=now, by=by, detail=said_later(lambda: _told(booking, ending)))
     events.booking_ended_early.send(Booking, booking=booking, amount=ending.back, by=by, now=now)

@@ -1,7 +1,7 @@
 """Writing the history of a booking, and moving it from state to state.
 
-History is in English, whoever made it: ``what`` and ``detail`` that are said later are said in it.
-:mod:`bookings.records` says it again to its readers in their own language.
+History is in English and in UTC, whoever made it: ``what`` and ``detail`` that are said later are said in it.
+:mod:`bookings.records` says it again to its readers in their own language: it knows every sentence that is written here.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Choosing which SSH keys are let in on a booking, and adding one while it runs."""
+"""Which SSH keys are let in on a booking: choosing among them, adding one, and whose count while they belong to whom."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -7,15 +7,20 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.models import SSHKey, User
-from accounts.permissions import NotAllowed, OrganizationAction, require_in
+from accounts.models import Membership, SSHKey, User
+from accounts.permissions import ORGANIZATION, NotAllowed, OrganizationAction, may_in, require_in
 from accounts.services.ssh_keys import add_key
 from bookings import mails
 from bookings.errors import BookingError, NotYours
-from bookings.models import Access, Booking, KeyChoice
+from bookings.lifecycle import LIVE
+from bookings.models import Access, Booking, KeyChoice, let_in
 from bookings.services import provision
 from bookings.services.history import note
 from bookings.services.locks import locked
+
+#: What stands in the history of a booking whose buyer may book for its organization again, or not any more.
+COUNT_AGAIN = "The buyer books for their organization again: their own keys count."
+COUNT_NO_MORE = "The buyer does not book for their organization any more: their own keys do not count."
 
 
 def can_choose_keys(booking: Booking, *, now: datetime) -> bool:
@@ -70,6 +75,37 @@ def add_key_to(*, booking_id: UUID, by: User, text: str, name: str, now: datetim
     return key
 
 
+def follow_membership(*, membership: Membership, before: str, by: User, now: datetime) -> None:
+    """Let in the keys of a person on what they booked for an organization, or not any more, as their role now says.
+
+    At once: machines with an agent are brought up to date, of others the provider is told. Its organization's keys are let
+    in all the same. Inside the transaction that has changed the membership, with the organization's row locked.
+
+    Args:
+        before: the role until now; empty: they did not belong to it.
+    """
+    may = may_in(membership, OrganizationAction.BOOK)
+    if may == (before in ORGANIZATION[OrganizationAction.BOOK]):
+        return
+    theirs = Booking.objects.of_buyer(membership.user_id).filter(organization=membership.organization_id)
+    for pk in theirs.filter(status__in=LIVE).order_by("pk").values_list("pk", flat=True):
+        booking = locked(pk)
+        if can_choose_keys(booking, now=now):
+            _follow_membership(booking, may=may, by=by, now=now)
+
+
+def _follow_membership(booking: Booking, *, may: bool, by: User, now: datetime) -> None:
+    shared = set(SSHKey.objects.filter(organization=booking.organization_id).values_list("fingerprint", flat=True))
+    own = let_in(booking=booking.pk, buyer=booking.buyer_id, organization=None)
+    before = shared if may else shared | set(own.values_list("fingerprint", flat=True))
+    if not _follow(booking, before, by=by, now=now, why=COUNT_AGAIN if may else COUNT_NO_MORE) or may:
+        return
+    if booking.is_active:
+        mails.shut_out(booking, occasion=f"{now.timestamp():.0f}")
+        if not shared:
+            mails.nobody_let_in(booking)
+
+
 def _to_change(booking_id: UUID, by: User, *, now: datetime) -> Booking:
     booking = locked(booking_id)
     if booking.buyer_id != by.pk:
@@ -95,17 +131,19 @@ def _choice_of(booking: Booking, by: User, *, had_keys: bool, now: datetime) -> 
     return choice
 
 
-def _fingerprints(booking: Booking) -> list[str]:
-    return list(booking.keys_let_in().values_list("fingerprint", flat=True))
+def _fingerprints(booking: Booking) -> set[str]:
+    return set(booking.keys_let_in().values_list("fingerprint", flat=True))
 
 
-def _follow(booking: Booking, before: list[str], *, by: User, now: datetime) -> None:
-    """Write down what has changed, and see to it on a machine that is in use."""
+def _follow(booking: Booking, before: set[str], *, by: User, now: datetime, why: str = "") -> bool:
+    """Write down what has changed, and see to it on a machine that is in use. Returns whether anything has."""
     after = _fingerprints(booking)
     if after == before:
-        return
-    note(booking, f"{len(after)} SSH {'key is' if len(after) == 1 else 'keys are'} let in now", now=now, by=by)
+        return False
+    what = f"{len(after)} SSH {'key is' if len(after) == 1 else 'keys are'} let in now"
+    note(booking, what, now=now, by=by, detail=why)
     if Booking.objects.due_to_provision(now=now).filter(pk=booking.pk).exists():
         provision.ask(booking, now=now)
     elif not booking.is_automatic and Access.objects.filter(booking=booking).exists():
         mails.keys_changed(booking, occasion=f"{now.timestamp():.0f}")
+    return True

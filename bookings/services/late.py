@@ -4,15 +4,14 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Min
 
-from bookings.models import Booking, KeyChoice
+from bookings.let_in import could_be_let_in
+from bookings.models import Booking
 from bookings.services.charges import drop_extension
 from bookings.services.history import note
 from common.errors import violates
 from common.formats import when_both
 from common.languages import said_later
-from machines.models import Work, WorkKind
 
 MINUTE = timedelta(minutes=1)
 #: The rules of the database by which a machine is not free.
@@ -25,7 +24,7 @@ def make_up_for_delay(booking: Booking, *, now: datetime) -> bool:
 
     A delay of more than ``MARKETPLACE_LATE_HANDOVER`` counts, in begun minutes.
     """
-    delay = now - _could_be_let_in(booking)
+    delay = now - could_be_let_in(booking)
     if delay <= settings.MARKETPLACE_LATE_HANDOVER:
         return False
     late = -(-delay // MINUTE)
@@ -48,23 +47,6 @@ def make_up_for_delay(booking: Booking, *, now: datetime) -> bool:
         detail="The machine is promised after the booking, so the end stays. The time lost is refunded when it ends.",
     )
     return False
-
-
-def _could_be_let_in(booking: Booking) -> datetime:
-    """From when on it is the machine's time that passes: not while the booking was unpaid or its buyer had no key."""
-    moments = (booking.start, booking.paid_at, _first_key_at(booking))
-    return max(moment for moment in moments if moment is not None)
-
-
-def _first_key_at(booking: Booking) -> datetime | None:
-    """Since when there has been a key to let in: one that an agent was told of counts though it has been replaced since."""
-    asked = Work.objects.filter(booking_id=booking.pk, kind=WorkKind.PROVISION).aggregate(at=Min("created_at"))["at"]
-    choice = KeyChoice.objects.filter(booking=booking).first()
-    added = [
-        key.created_at if choice is None or key.is_of_organization else max(key.created_at, choice.counts_from)
-        for key in booking.keys_let_in()
-    ]
-    return min((moment for moment in (asked, *added) if moment is not None), default=None)
 
 
 def _move_end(booking: Booking, by: timedelta, *, now: datetime) -> bool:

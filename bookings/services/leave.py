@@ -1,6 +1,7 @@
 """Leaving a machine that is not as booked, with a full refund (rules: What)."""
 
 from datetime import datetime
+from decimal import Decimal
 from uuid import UUID
 
 from django.db import transaction
@@ -10,7 +11,7 @@ from accounts.models import User
 from bookings import events, mails
 from bookings.errors import BookingError, NotYours
 from bookings.models import Booking
-from bookings.services.cancel import cancel_not_as_booked
+from bookings.services.cancel import cancel_not_as_booked, check_shown
 from bookings.services.charges import drop_open, paid_minutes
 from bookings.services.history import note
 from bookings.services.locks import locked
@@ -32,14 +33,18 @@ def can_leave(booking: Booking, *, now: datetime) -> bool:
 
 
 @transaction.atomic
-def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
-    """Leave a machine that is not as booked: everything comes back. Leaving twice is quiet.
+def leave_mismatched(*, booking_id: UUID, by: User, now: datetime, expected_back: Decimal | None = None) -> Booking:
+    """Leave a machine that is not as booked: all that was paid comes back. Leaving twice is quiet.
 
     Before the start the booking is canceled. One that runs ends at the next whole minute; the ordinary sweep ends the
     access then and has the machine erased.
 
+    Args:
+        expected_back: what the buyer was shown that comes back; anything else is refused rather than done.
+
     Raises:
         NotYours: the person is not its buyer.
+        RefundChanged: it is no longer ``expected_back``.
         BookingError: the machine is as booked, or the booking is over.
     """
     booking = locked(booking_id)
@@ -51,6 +56,7 @@ def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
         raise BookingError(
             _("This booking is over, or the machine is as it was booked: it cannot be left with a full refund.")
         )
+    check_shown(booking, booking.kept_so_far, expected_back)
     if booking.is_confirmed:
         booking.mismatch, booking.left_at = differences(booking), now
         booking.save(update_fields=["mismatch", "left_at"])
@@ -62,7 +68,7 @@ def leave_mismatched(*, booking_id: UUID, by: User, now: datetime) -> Booking:
         "Left: the machine is not as booked",
         now=now,
         by=by,
-        detail=said_later(lambda: f"{_lost(booking)} comes back."),
+        detail=said_later(lambda: f"{_lost(booking)} comes back.") if booking.lost_amount else "",
     )
     events.booking_time_lost.send(
         Booking, booking=booking, amount=booking.lost_amount, reason="not_as_booked", by=by, now=now
@@ -80,7 +86,7 @@ def _end_now(booking: Booking, *, now: datetime) -> None:
         booking.booked_end -= early
     booking.paid_minutes = paid_minutes(booking)
     booking.left_at = booking.settled_at = now
-    booking.lost_amount = booking.paid_total - booking.unused_amount
+    booking.lost_amount = booking.kept_so_far
     fields = ["end", "blocked_until", "booked_end", "paid_minutes", "price_total"]
     booking.save(update_fields=[*fields, "left_at", "settled_at", "lost_amount"])
 

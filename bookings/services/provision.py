@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from bookings import mails
+from bookings.let_in import is_left_out
 from bookings.lifecycle import RUNNING
 from bookings.models import ACCESS_WORK, Access, Booking
 from bookings.services import mismatch
@@ -61,7 +62,7 @@ def ask(booking: Booking, *, now: datetime) -> bool:
     keys, asked = keys_of(booking), False
     newest = _newest(booking)
     if not keys and not newest:
-        mails.key_needed(booking)
+        (mails.nobody_let_in if is_left_out(booking) else mails.key_needed)(booking)
     for agent in agents_of(booking):
         before = newest.get(agent.pk)
         if _is_up_to_date(before, booking, keys):
@@ -155,10 +156,17 @@ def record(work: Work, *, now: datetime) -> None:
     if work.state == WorkState.FAILED:
         _try_again(work, booking, now=now)
     elif work.kind == WorkKind.REVOKE:
-        note(booking, "Locked: the buyer has no keys", now=now, detail="A key that is added lets them in again.")
+        what, detail = _locked(booking)
+        note(booking, what, now=now, detail=detail)
     else:
         mismatch.compare(booking, work.agent, work.result.get("inventory"), now=now)
         _hand_over(booking, now=now)
+
+
+def _locked(booking: Booking) -> tuple[str, str]:
+    if is_left_out(booking):
+        return "Locked: nobody is let in", "A key of the organization is let in within a minute."
+    return "Locked: the buyer has no keys", "A key that is added lets them in again."
 
 
 def _booking_of(work: Work) -> Booking:
@@ -180,7 +188,7 @@ def _check(work: Work, booking: Booking) -> None:
     result = work.result
     if result.get("account") != booking.account:
         raise Implausible(f"The account is to be {booking.account}.")
-    if _as_set(result.get("keys")) != {_fingerprint(key) for key in work.payload["keys"]}:
+    if _as_set(result.get("keys")) != {fingerprint(key) for key in work.payload["keys"]}:
         raise Implausible("These are not the keys that were to be let in.")
     if not result.get("login_checked_at"):
         raise Implausible("The log-in has not been checked.")
@@ -196,7 +204,7 @@ def _as_set(values: Any) -> set[Any] | None:
     return set(values) if isinstance(values, list) and all(isinstance(value, str) for value in values) else None
 
 
-def _fingerprint(key: str) -> str:
+def fingerprint(key: str) -> str:
     """As ``ssh-keygen -l`` prints it."""
     digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
     return f"SHA256:{base64.b64encode(digest).decode().rstrip('=')}"

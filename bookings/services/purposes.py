@@ -14,7 +14,7 @@ from accounts.models import CostCentre, Membership, Organization, Project, User
 from accounts.permissions import NotAllowed, OrganizationAction, may_in, membership_of, require_in
 from bookings.errors import BookingError
 from bookings.models import Booking, Charge
-from bookings.services.budgets import OverBudget, check_budgets, warn_of_budgets
+from bookings.services.budgets import check_budgets, warn_of_budgets
 from common.formats import day, money
 
 #: An approval is waited for at least so long, and at most half the time to the start.
@@ -52,7 +52,7 @@ def check_purpose(purpose: Purpose, *, buyer: User, end: datetime) -> Membership
             )
             % {"name": organization.name}
         )
-    _check_project(purpose, end=end)
+    _check_project(organization, purpose.project, end=end)
     check_references(organization, purchase_order=purpose.purchase_order, cost_centre=purpose.cost_centre)
     return membership
 
@@ -71,8 +71,11 @@ def check_references(
         _check_cost_centre(organization, cost_centre)
 
 
-def _check_project(purpose: Purpose, *, end: datetime) -> None:
-    organization, project = purpose.organization, purpose.project
+def _check_project(organization: Organization, project: Project | None, *, end: datetime) -> None:
+    """
+    Raises:
+        BookingError: the policy wants one, it is not open any more, or its grant is over before ``end``.
+    """
     if project is None:
         if organization.needs_project or organization.needs_grant:
             raise BookingError(_("Your organization asks for a project."), field="project")
@@ -85,15 +88,7 @@ def _check_project(purpose: Purpose, *, end: datetime) -> None:
             _("Your organization asks for a project whose grant has an end. An administrator can enter it."),
             field="project",
         )
-    check_grant(project, end=end)
-
-
-def check_grant(project: Project | None, *, end: datetime) -> None:
-    """
-    Raises:
-        BookingError: the booking would end after the last day of the project's grant.
-    """
-    last = project.grant_ends_on if project is not None else None
+    last = project.grant_ends_on
     if last is not None and end.astimezone(UTC) > datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(
         days=1
     ):
@@ -113,50 +108,61 @@ def _check_cost_centre(organization: Organization, code: str) -> None:
         )
 
 
-def why_not_for_it_any_more(booking: Booking) -> str:
-    """Why a booking or an extension that is not paid yet cannot become its organization's any more, in words; empty
-    where it can.
+def why_not_for_it_any_more(booking: Booking, *, extension: Charge | None = None, now: datetime) -> str:
+    """Why a booking, or an ``extension`` of one, that is not paid yet cannot become its organization's any more, in words
+    for its buyer; empty where it can.
 
-    What is paid stays the organization's, whatever becomes of its member, and so do its later stages.
+    Its buyer must book for it still, its project be open, paid by its grant until the end and what the policy asks for,
+    and it must fit into the budgets of the period in which it was asked for. What has lapsed holds no part of these any
+    more, so it has to fit into what others have left since. What is paid stays the organization's, whatever becomes of
+    its member, and so do its later stages.
     """
     organization = booking.organization
     if organization is None:
         return ""
-    if may_in(membership_of(booking.buyer, organization), OrganizationAction.BOOK):
-        return ""
-    return _("%(who)s does not book for %(name)s any more, so this cannot be paid for it.") % {
-        "who": booking.buyer.public_name,
-        "name": organization.name,
-    }
-
-
-def is_for_it_still(charge: Charge, *, now: datetime) -> bool:
-    """Whether a booking or an extension whose payment has arrived may still become its organization's.
-
-    Its buyer must book for it still. What has lapsed holds no part of a budget any more, so it has to fit into what
-    others have left since, in the period in which it was asked for. With the organization's and the booking's row locked.
-    """
-    booking = charge.booking
-    if booking.organization is None:
-        return True
-    if why_not_for_it_any_more(booking):
-        return False
-    until = charge.expires_at if charge.is_extension else booking.hold_expires_at
-    if charge.is_open and (until is None or until > now):
-        return True
+    about = {"who": booking.buyer.public_name, "name": organization.name}
+    if not may_in(membership_of(booking.buyer, organization), OrganizationAction.BOOK):
+        return _("%(who)s does not book for %(name)s any more, so this cannot be paid for it.") % about
     try:
+        if extension is None:
+            _check_project(organization, booking.project, end=booking.end)
+            is_held = booking.is_hold and booking.hold_expires_at > now
+            _check_fits(booking, booking.price_total, asked_at=booking.created_at, is_held=is_held, now=now)
+        else:
+            _check_project(organization, booking.project, end=booking.end + extension.length)
+            is_held = extension.is_open and extension.expires_at is not None and extension.expires_at > now
+            _check_fits(booking, extension.amount, asked_at=extension.created_at, is_held=is_held, now=now)
+    except BookingError as refused:
+        return _("This cannot be paid for %(name)s as it is. %(why)s") % (about | {"why": refused.message})
+    return ""
+
+
+def _check_fits(booking: Booking, amount: Decimal, *, asked_at: datetime, is_held: bool, now: datetime) -> None:
+    """
+    Args:
+        is_held: it counts already.
+
+    Raises:
+        OverBudget: as :func:`check_budgets`. What costs nothing fits.
+    """
+    if amount and booking.organization is not None:
         check_budgets(
             organization=booking.organization,
             project=booking.project,
             member=booking.buyer,
-            amount=charge.amount if charge.is_extension else booking.price_total,
+            amount=amount,
             currency=booking.currency,
             now=now,
-            at=charge.created_at if charge.is_extension else booking.created_at,
+            at=asked_at,
+            is_counted=is_held,
         )
-    except OverBudget:
-        return False
-    return True
+
+
+def is_for_it_still(charge: Charge, *, now: datetime) -> bool:
+    """Whether a booking or an extension whose payment has arrived may still become its organization's
+    (:func:`why_not_for_it_any_more`). With the organization's and the booking's row locked.
+    """
+    return not why_not_for_it_any_more(charge.booking, extension=charge if charge.is_extension else None, now=now)
 
 
 def needs_approval(organization: Organization, membership: Membership, total: Decimal) -> bool:
@@ -174,7 +180,8 @@ def waits_until(*, approval_hours: int, start: datetime, now: datetime) -> datet
 
 
 def check_extension_purpose(booking: Booking, *, new_end: datetime, extra: Decimal, by: User, now: datetime) -> None:
-    """Whether the organization lets its booking go on so long and cost so much more. With its row locked.
+    """Whether the organization lets its booking go on so long and cost so much more, by its policy of now. With its row
+    locked. What costs nothing needs no approval, and counts against no budget.
 
     Raises:
         BookingError: with the field it belongs to.
@@ -186,7 +193,20 @@ def check_extension_purpose(booking: Booking, *, new_end: datetime, extra: Decim
         membership = require_in(by, organization, OrganizationAction.BOOK)
     except NotAllowed as refused:
         raise BookingError(refused.message) from refused
-    check_grant(booking.project, end=new_end)
+    try:
+        _check_project(organization, booking.project, end=new_end)
+    except BookingError as refused:
+        if refused.field != "project":
+            raise
+        raise BookingError(
+            _(
+                "The project of a booking stays as it is. %(why)s Ask for a booking of its own for the time that follows."
+            )
+            % {"why": refused.message},
+            field="end",
+        ) from refused
+    if not extra:
+        return
     if needs_approval(organization, membership, booking.price_total - booking.given_back + extra):
         raise BookingError(
             _("With this the booking costs more than %(above)s, and an administrator of %(name)s has to agree. Ask for a "

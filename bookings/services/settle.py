@@ -43,7 +43,7 @@ def refund_undelivered(booking: Booking, *, now: datetime) -> bool:
     """Owe the buyer everything: nobody was ever let in. Returns whether that was not settled already."""
     if booking.settled_at is not None:
         return False
-    booking.settled_at, booking.lost_amount = now, booking.paid_total
+    booking.settled_at, booking.lost_amount = now, booking.kept_so_far
     booking.save(update_fields=["settled_at", "lost_amount"])
     events.booking_undelivered.send(Booking, booking=booking, now=now)
     mails.undelivered(booking)

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 from uuid import UUID
 
 from django.db import transaction
@@ -23,8 +24,8 @@ BECAUSE = "A stage was not paid"
 def cut_to_paid(*, charge_id: UUID, now: datetime) -> bool:
     """End the booking where the time begins that this stage was to pay for. Returns whether it was due.
 
-    It and all later stages are not charged any more, and what was paid for later time comes back. The ordinary sweep
-    ends the booking then, in order, and has the machine erased.
+    It and all later stages are not charged any more, and what was paid for later time comes back, unless it has before.
+    The ordinary sweep ends the booking then, in order, and has the machine erased.
     """
     booking = locked(Charge.objects.values_list("booking_id", flat=True).get(pk=charge_id))
     charge = Charge.objects.select_for_update(of=("self",)).get(pk=charge_id)
@@ -32,31 +33,34 @@ def cut_to_paid(*, charge_id: UUID, now: datetime) -> bool:
         return False
     end = charge.covers_from + booking.made_up
     drop_open(booking, BECAUSE, now=now)
-    back = _drop_later(booking, charge.covers_from, now=now)
+    dropped = _drop_later(booking, charge.covers_from, now=now)
     # A sweep that comes late has let it run on: that time is over, and nobody pays for it.
     _cut(booking, min(booking.end, max(end, whole_minute(now))))
+    answers = events.booking_cut.send(Booking, booking=booking, charges=dropped, now=now)
+    back = sum((cast(Decimal, answer) for _observer, answer in answers), Decimal(0))
     note(
         booking,
         f"Ends early: stage {charge.number} was not paid",
         now=now,
-        detail=said_later(
-            lambda: f"{when_both(booking.end)}." + (f" {money(back, booking.currency)} comes back." if back else "")
-        ),
+        detail=said_later(lambda: _told(booking, back)),
     )
-    events.booking_cut.send(Booking, booking=booking, amount=back, now=now)
     mails.cut(booking, charge, back)
     tell_agents(booking, now=now)
     return True
 
 
-def _drop_later(booking: Booking, since: datetime, *, now: datetime) -> Decimal:
-    """Give back what was paid for time that there will not be; returns how much that is."""
-    back = Decimal(0)
-    for charge in booking.charges.paid().filter(covers_from__gte=since).select_for_update(of=("self",)):
+def _told(booking: Booking, back: Decimal) -> str:
+    end = f"It ends {when_both(booking.end)}."
+    return f"{end} {money(back, booking.currency)} comes back." if back else end
+
+
+def _drop_later(booking: Booking, since: datetime, *, now: datetime) -> list[Charge]:
+    """Drop what was paid for time that there will not be: it is no part of the price any more."""
+    charges = list(booking.charges.paid().filter(covers_from__gte=since).select_for_update(of=("self",)))
+    for charge in charges:
         drop(charge, BECAUSE, now=now)
-        back += charge.amount
-    booking.price_total -= back
-    return back
+        booking.price_total -= charge.amount
+    return charges
 
 
 def _cut(booking: Booking, end: datetime) -> None:

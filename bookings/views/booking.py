@@ -24,7 +24,8 @@ from bookings import terms
 from bookings.costs import costs_of
 from bookings.equal import equal_machines
 from bookings.errors import BookingError
-from bookings.forms import CancelForm
+from bookings.forms import CancelForm, LeaveForm
+from bookings.let_in import is_left_out
 from bookings.lifecycle import LIVE
 from bookings.loading import booking_between, booking_of_buyer, booking_seen_by, powers_over
 from bookings.lost_time import lost_time
@@ -39,6 +40,7 @@ from bookings.services.leave import can_leave, differences, leave_mismatched
 from bookings.services.servers import progress
 from bookings.terms import is_overdue
 from bookings.timeline import steps
+from common.formats import money
 
 PAGE = 25
 #: How long before its start a confirmed booking's page begins to look whether it has started.
@@ -71,6 +73,8 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     is_provider = booking.machine.provider_id == request.user.pk
     powers = powers_over(request.user, booking)
     access = getattr(booking, "access", None)
+    left_out = is_left_out(booking)
+    sees_access = _is_open(booking) if is_provider else is_buyer and _is_inside(booking) and not left_out
     if booking.wipe_opened_at:
         # The timeline and the record of the wipe both read them.
         prefetch_related_objects([booking], "wipes", *(["evidence__agent"] if booking.is_automatic else []))
@@ -89,7 +93,7 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "for_organization": OrganizationAction.SEE_BOOKINGS in powers and not is_buyer and not is_provider,
         "sees_history": _sees_history(request.user, powers, is_party=is_buyer or is_provider),
         "invoices": _invoices(booking) if OrganizationAction.SEE_INVOICES in powers else [],
-        "access": access if (is_provider and _is_open(booking)) or (is_buyer and _is_inside(booking)) else None,
+        "access": access if sees_access else None,
         "payable": booking.is_payable(now=now),
         "steps": steps(booking, now=now),
         "payments": booking.payments.prefetch_related("refunds").order_by("timestamp"),
@@ -98,9 +102,10 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "certificate": getattr(booking, "certificate", None) if booking.is_automatic else None,
         "may_retry": (is_provider or request.user.is_platform_administrator) and can_retry(booking, now=now),
         "keys": list(booking.keys_let_in()),
-        "can_choose_keys": is_buyer
-        and can_choose_keys(booking, now=now)
-        and (booking.organization_id is None or OrganizationAction.BOOK in powers),
+        "left_out": left_out,
+        "keys_count": (keys_count := can_choose_keys(booking, now=now)),
+        "can_choose_keys": keys_count and is_buyer and not left_out,
+        "sees_keys": keys_count and not is_buyer and OrganizationAction.EDIT_KEYS in powers,
         "terms": terms.frozen_into(booking).sentence,
         "lost": lost_time(booking, now=now) if booking.started_at else None,
         "differences": differences(booking),
@@ -186,19 +191,31 @@ def booking_cancel(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
 def booking_leave(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     """What differs from what was booked; then leaving with a full refund."""
     booking = booking_of_buyer(request.user, pk)
-    now, status, refused = timezone.now(), 200, ""
-    if request.method == "POST":
+    form = LeaveForm(request.POST if request.method == "POST" else None)
+    now, status = timezone.now(), 422 if form.errors else 200
+    if request.method == "POST" and form.is_valid():
         try:
-            leave_mismatched(booking_id=pk, by=request.user, now=now)
+            leave_mismatched(booking_id=pk, by=request.user, now=now, **form.cleaned_data)
         except BookingError as error:
-            status, refused = 409, error.message
+            form.add_error(None, error.message)
+            status = 409
         else:
-            messages.success(request, _("You have left it. Everything comes back."))
+            messages.success(request, _left(booking))
             return redirect("booking_detail", pk=pk)
     context = {
         "booking": booking,
         "differences": differences(booking),
         "possible": can_leave(booking, now=now),
-        "refused": refused,
+        "form": form,
     }
     return render(request, "bookings/leave.html", context, status=status)
+
+
+def _left(booking: Booking) -> str:
+    """``booking`` as it was before: what comes back is on its way by now."""
+    if not booking.given_back:
+        return _("You have left it. Everything comes back.")
+    if not booking.kept_so_far:
+        return _("You have left it.")
+    back = money(booking.kept_so_far, booking.currency)
+    return _("You have left it. %(amount)s comes back, the rest has before.") % {"amount": back}

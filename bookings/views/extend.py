@@ -141,7 +141,7 @@ def _quote(booking: Booking, form: ExtendForm, refusal: BookingError | None, *, 
         context["taken"] = refusal if isinstance(refusal, ExtensionTaken) else None
         context["refused"] = refusal.message
         if form.is_bound:
-            form.add_error(refusal.field, refusal.message)
+            form.add_error(refusal.field if refusal.field in form.fields else None, refusal.message)
     return context
 
 

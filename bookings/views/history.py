@@ -46,6 +46,7 @@ def _scopes(booking: Booking, user: User) -> list[Scope]:
         return [scope_of(booking, without=NOT_FOR_PROVIDERS_TO_READ), *around]
     if booking.buyer_id == user.pk:
         return [scope_of(booking), *scopes_around(booking, "booking", but=NOT_FOR_BUYERS)]
-    # For an administrator of its organization what the audit page has: not how to log in, which is the buyer's.
+    # For an administrator of its organization what the audit page has: not how to log in nor which card pays, which is
+    # the buyer's (decision 0043).
     not_theirs = {kind.label for kind in kinds() if not kind.organization}
-    return [scope_of(booking), *scopes_around(booking, "booking", but=not_theirs)]
+    return [scope_of(booking), *scopes_around(booking, "booking", but=not_theirs, for_organization=True)]

@@ -18,8 +18,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.forms import SSHKeyForm
 from accounts.models import SSHKey
 from accounts.requests import AuthenticatedRequest
-from accounts.views.ssh_keys import say_what_is_wrong
+from accounts.views.ssh_keys import ask_before_adding, say_what_is_wrong
 from bookings.errors import BookingError
+from bookings.let_in import is_left_out
 from bookings.loading import booking_of_buyer
 from bookings.models import Booking, KeyChoice
 from bookings.services.keys import add_key_to, can_choose_keys, choose_keys
@@ -92,6 +93,7 @@ def booking_key_add(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
     if form.is_valid():
         typed = form.cleaned_data
         try:
+            ask_before_adding(request, form)
             key = add_key_to(
                 booking_id=pk, by=request.user, text=typed["public_key"], name=typed["name"], now=timezone.now()
             )
@@ -113,5 +115,6 @@ def _page(
         "has_own": request.user.ssh_keys.exists(),
         "shared": booking.keys_let_in().filter(organization__isnull=False),
         "possible": can_choose_keys(booking, now=timezone.now()),
+        "left_out": is_left_out(booking),
     }
     return render(request, "bookings/keys.html", context, status=status)

@@ -6,7 +6,9 @@ from uuid import UUID
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -29,9 +31,16 @@ A_PAGE = 25
 
 
 class BudgetForm(forms.Form):
-    """How much, for whom, and for how long."""
+    """How much, for whom, and for how long. A member is typed: an organization may have hundreds of them."""
 
-    whose = forms.ChoiceField(label=gettext_lazy("For"))
+    whose = forms.ChoiceField(label=gettext_lazy("For"), required=False)
+    member = forms.CharField(
+        label=gettext_lazy("Or for one member"),
+        required=False,
+        max_length=254,
+        help_text=gettext_lazy("Begin to type a name or an address. Empty: the budget is for what is chosen above."),
+        widget=forms.TextInput(attrs={"list": "members", "autocomplete": "off", "spellcheck": "false"}),
+    )
     amount = forms.DecimalField(label=gettext_lazy("Amount"), max_digits=12, decimal_places=2, min_value=0)
     currency = forms.ChoiceField(label=gettext_lazy("Currency"), choices=Currency.choices)
     period = forms.ChoiceField(
@@ -42,23 +51,41 @@ class BudgetForm(forms.Form):
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.organization = organization
         self.projects = {f"project:{row.pk}": row for row in organization.projects.filter(archived_at=None)}
-        members = organization.memberships.current().select_related("user")
-        self.members = {f"member:{row.user_id}": row.user for row in members}
         self.fields["whose"].choices = [  # type: ignore[attr-defined]
             ("", organization.name),
             (_("Projects"), [(value, project.name) for value, project in self.projects.items()]),
-            (_("Members"), [(value, user.public_name) for value, user in self.members.items()]),
         ]
-        self.fields["whose"].required = False
+
+    def members(self) -> QuerySet[User]:
+        """Those who may be chosen, as their administrators know them."""
+        memberships = self.organization.memberships.current()
+        return User.objects.filter(pk__in=memberships.values("user")).order_by("name", "email")
+
+    def clean_member(self) -> User | None:
+        typed = " ".join(self.cleaned_data["member"].split())
+        if not typed:
+            return None
+        called = list(self.members().filter(Q(email__iexact=typed) | Q(name__iexact=typed)))
+        found = [user for user in called if user.email.lower() == typed.lower()] or called
+        if not found:
+            raise ValidationError(_("Nobody with this name or address belongs to the organization."))
+        if len(found) > 1:
+            raise ValidationError(_("More than one member is called so. Give the address."))
+        return found[0]
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        if given.get("member") and given.get("whose"):
+            self.add_error("member", _("A budget is for a project or for a member. Leave one of them empty."))
+        return given
 
     def chosen(self) -> dict[str, Any]:
         """As :func:`bookings.services.budgets.set_budget` takes it."""
         given = dict(self.cleaned_data)
-        whose = given.pop("whose")
-        project: Project | None = self.projects.get(whose)
-        member: User | None = self.members.get(whose)
-        return {**given, "project": project, "member": member}
+        project: Project | None = self.projects.get(given.pop("whose"))
+        return {**given, "project": project}
 
 
 class DecisionForm(forms.Form):
@@ -149,7 +176,7 @@ def approval_detail(request: AuthenticatedRequest, pk: UUID, approval_pk: UUID) 
         except KeyError:
             form.add_error(None, _("Approve it or decline it."))
         except MarketplaceError as error:
-            form.add_error(error.field, error.message)
+            form.add_error(error.field if error.field in form.fields else None, error.message)
             approval.refresh_from_db()
         else:
             messages.success(request, _("The member has been told."))

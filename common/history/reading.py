@@ -110,24 +110,27 @@ def scope_of(row: Model, *, without: Iterable[str] = ()) -> Scope:
     return Scope(kind, Q(pgh_obj=row.pk), frozenset(without))
 
 
-def scopes_around(row: Model, within: str, *, but: Collection[str] = ()) -> list[Scope]:
+def scopes_around(row: Model, within: str, *, but: Collection[str] = (), for_organization: bool = False) -> list[Scope]:
     """The changes of everything that is a part of ``row``, of whatever room: charges and payments of a booking.
 
     Args:
         within: what those parts call it, as in ``"booking"``.
         but: kinds that whoever asks does not see.
+        for_organization: without what is a member's alone.
     """
     return [
-        Scope(kind, Q(**{within: row.pk}), frozenset({within}))
+        Scope(kind, Q(**{within: row.pk}), frozenset({within}) | (kind.private if for_organization else frozenset()))
         for kind in kinds()
         if kind.within == within and kind.label not in but
     ]
 
 
 def scopes_of_organization(organization: Any) -> list[Scope]:
-    """Everything that concerns an organization, of every kind."""
+    """Everything that concerns an organization, of every kind, without what is a member's alone."""
     return [
-        Scope(kind, Q(**{path: organization.pk}), frozenset({path})) for kind in kinds() if (path := kind.organization)
+        Scope(kind, Q(**{path: organization.pk}), frozenset({path}) | kind.private)
+        for kind in kinds()
+        if (path := kind.organization)
     ]
 
 
@@ -279,8 +282,8 @@ def _steps(scope: Scope, change: Any, before: Any, names: _Names) -> Iterator[St
         yield Step(
             name=name,
             label=named(one.verbose_name),
-            before=_words(one, was, old, names),
-            after=_words(one, became, new, names),
+            before=_words(scope.kind, one, was, old, names),
+            after=_words(scope.kind, one, became, new, names),
             raw_before=_raw(was),
             raw_after=_raw(became),
         )
@@ -290,10 +293,12 @@ def _is_empty(value: Any) -> bool:
     return value is None or value == "" or value == [] or value == {}
 
 
-def _words(one: Any, value: Any, row: Any, names: _Names) -> str:
+def _words(kind: Kind, one: Any, value: Any, row: Any, names: _Names) -> str:
     """A value as people read it."""
     if _is_empty(value):
         return formats.NOTHING
+    if write := kind.written.get(one.name):
+        return write(value)
     if isinstance(one, ForeignKey):
         model = one.related_model
         if model is get_user_model():
@@ -318,7 +323,7 @@ def _plain_words(one: Any, value: Any, currency: str) -> str:
         case timedelta():
             return formats.duration(value)
         case Decimal():
-            return formats.money(value, currency) if currency else formats.number(value)
+            return formats.money(value, currency) if currency else formats.amount(value)
         case dict() | list():
             return _raw(value)[:LONGEST_VALUE]
     return str(getattr(value, "name", value))[:LONGEST_VALUE]
@@ -343,7 +348,7 @@ def _subject(kind: Kind, change: Any, names: _Names) -> str:
         return names.person(change.pgh_obj_id)
     if kind.called:
         one = _fields(kind)[kind.called]
-        return _words(one, getattr(change, one.attname), change, names)
+        return _words(kind, one, getattr(change, one.attname), change, names)
     return short(change.pgh_obj_id)
 
 

@@ -1,7 +1,7 @@
 """Which rows and which of their fields are kept in history."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import pghistory
@@ -21,7 +21,8 @@ class Kind:
     ``changes`` is the model of its changes, a row each. ``within`` names the foreign key to what it is a part of,
     ``organization`` the path from a change to the organization that may read it. ``called`` says how people call one:
     the name of a kept field, or a function of a change; ``page`` is the route of the page about it, or about what it is a
-    part of.
+    part of. ``written`` says how a field is written whose type does not tell: a rate, a code. ``private`` are the fields that
+    the organization does not read: they are its member's alone.
     """
 
     model: type[Model]
@@ -31,6 +32,8 @@ class Kind:
     organization: str = ""
     called: str | Callable[[Any], str] = ""
     page: str = ""
+    written: Mapping[str, Callable[[Any], str]] = field(default_factory=dict)
+    private: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -52,6 +55,8 @@ def tracked(
     organization: str = "",
     called: str | Callable[[Any], str] = "",
     page: str = "",
+    written: Mapping[str, Callable[[Any], str]] | None = None,
+    private: Collection[str] = (),
 ) -> Any:
     """Keep every change of these fields, every new row and every deleted one. Returns the model of the changes.
 
@@ -78,7 +83,17 @@ def tracked(
             "indexes": [models.Index(fields=[name]) for name in _paths(within, organization)],
         },
     )
-    kind = Kind(model, changes, tuple(dict.fromkeys(kept)), within, organization, called, page)
+    kind = Kind(
+        model,
+        changes,
+        tuple(dict.fromkeys(kept)),
+        within,
+        organization,
+        called,
+        page,
+        written or {},
+        frozenset(private),
+    )
     _kinds[kind.label] = kind
     return changes
 

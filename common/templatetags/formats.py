@@ -10,6 +10,7 @@ register.filter("money", formats.money)  # {{ amount|money:currency }}
 register.filter("number", formats.number)  # {{ value|number }}, {{ value|number:"MB/s" }}
 register.filter("gb", formats.gb)
 register.filter("tb", formats.tb)
+register.filter("size", formats.size)
 register.filter("tflops", formats.tflops)
 register.filter("mbps", formats.mbps)
 register.filter("gbps", formats.gbps)

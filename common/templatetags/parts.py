@@ -260,13 +260,21 @@ def _line(line: Any, currency: str) -> dict[str, str]:
 
 
 @register.simple_tag(takes_context=True)
-def pagination(context: template.Context, page: Page, key: str = "page") -> SafeString:  # type: ignore[type-arg]
-    """Links to the other pages of a list; everything else in the query string stays as it is."""
+def pagination(
+    context: template.Context,
+    page: Page,  # type: ignore[type-arg]
+    key: str = "page",
+    anchor: str = "",
+) -> SafeString:
+    """Links to the other pages of a list; everything else in the query string stays as it is.
+
+    ``anchor``: the id of the list, where it is not the first on its page.
+    """
     if page.paginator.num_pages <= 1:
         return SafeString("")
 
     def link(number: int) -> str:
-        return query_with(context, **{key: number})
+        return query_with(context, **{key: number}) + (f"#{anchor}" if anchor else "")
 
     return draw(
         "pagination",

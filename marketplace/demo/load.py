@@ -40,6 +40,9 @@ def load_bookings(*, now: datetime, count: int = BOOKINGS) -> Iterator[Booking]:
     admin = User.objects.get(email=people.ADMIN)
     now = begun_at() or now  # what was begun goes on by its own plan
     buyers = User.objects.filter(roles__contains=["buyer"]).order_by("email").values_list("email", flat=True)
+    with connection.cursor() as cursor:
+        # Of tables that were empty a moment ago the planner thinks so still, and would join them row by row.
+        cursor.execute("ANALYZE")
     planner = Planner(life.offers(), list(buyers), now=now)
     planner.scenes()
     planner.fill(count)

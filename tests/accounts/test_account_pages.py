@@ -51,6 +51,15 @@ def test_a_profile_keeps_what_was_typed_when_it_is_refused(client, buyer):
     assert buyer.name == "Bea Buyer"
 
 
+@pytest.mark.parametrize("name", ["name", "organization_name"])
+def test_names_that_others_see_are_no_advertisements(client, buyer, name):
+    client.force_login(buyer)
+    answer = client.post(reverse("profile"), fill(buyer, **{name: "Cheap at WWW.x.example"}))
+    assert answer.status_code == 422
+    assert answer.context["form"].errors == {name: ["A name holds no web address."]}
+    assert client.post(reverse("profile"), fill(buyer, **{name: "Dr. Bea www & Co."})).status_code == 302
+
+
 def test_people_choose_what_they_come_for(client, buyer):
     client.force_login(buyer)
     client.post(reverse("profile"), fill(buyer, purposes=["buyer", "provider"]))

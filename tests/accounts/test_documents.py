@@ -6,8 +6,9 @@ import zipfile
 import pytest
 from PIL import Image
 
+from accounts import documents
 from accounts.documents import JPEG, PDF, PNG, DocumentRefused, read_document
-from tests.verifying import CAMERA, bomb, changed, jpeg, pdf, png
+from tests.verifying import CAMERA, bomb, changed, jpeg, many_passes, pdf, png, wrong_table
 
 HTML = b"<html><script>alert(1)</script></html>"
 
@@ -84,6 +85,30 @@ def test_an_image_that_would_fill_the_memory_is_not_even_read(side):
     data = bomb(side)
     assert len(data) < 100_000
     assert "million pixels" in refused("passport.png", data)
+
+
+def test_a_jpeg_in_more_passes_than_cameras_make_is_refused():
+    """Each pass goes over all pixels, and 83 bytes are enough for one: a file of 10 MB would take the better of an hour."""
+    assert read_document(name="passport.jpg", declared=JPEG, data=many_passes(more=20)).pages == 1
+    assert "more than 100 passes" in refused("passport.jpg", many_passes(more=101))
+
+
+def test_a_pdf_is_not_searched_from_end_to_end_for_each_object_that_its_table_has_wrong(monkeypatch):
+    read, whole = documents.Patience.read, []
+    monkeypatch.setattr(
+        documents.Patience,
+        "read",
+        lambda self, size=-1: (whole.append(size) if size < 0 else None, read(self, size))[1],
+    )
+    assert read_document(name="extract.pdf", declared=PDF, data=wrong_table(objects=2)).pages == 1
+    assert len(whole) == 2
+    assert "is damaged" in refused("extract.pdf", wrong_table(objects=40))
+    assert len(whole) == 2 + documents.MOST_READINGS + 1, "the last is refused, and with it the document"
+
+
+def test_a_pdf_that_takes_too_long_is_refused(monkeypatch):
+    monkeypatch.setattr(documents, "MOST_SECONDS", -1.0)
+    assert "is damaged" in refused("extract.pdf", pdf())
 
 
 def test_where_a_photo_was_taken_and_with_what_is_not_kept():

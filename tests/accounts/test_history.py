@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from accounts.models import BillingDetails, Organization, Role, SSHKey, User, Verification
 from accounts.services.roles import set_purposes
+from billing.models import Payment
 from bookings.models import Booking, Charge
 from bookings.services.cancel import cancel_booking
 from common.history.beginning import write_down_what_is_there
@@ -223,6 +224,21 @@ def test_values_are_written_for_people(listing, provider):
     assert change.subject == listing.machine.name
 
 
+def test_a_rate_is_a_share_and_not_money(held, organization):
+    Booking.objects.filter(pk=held.pk).update(tax_rate=Decimal("0.077"))
+    assert steps_of(history_of(held, held.buyer)[0])["tax_rate"][1] == "7.7\N{NO-BREAK SPACE}%"
+    Organization.objects.filter(pk=organization.pk).update(approval_above=1500)
+    assert steps_of(history_of(organization, organization.owner)[0]) == {"approval_above": ("–", "1,500.00")}
+
+
+def test_whatever_is_no_money_says_how_it_is_written():
+    """Decimals of two places are amounts, in the row's currency; what is finer is something else."""
+    decimals = [(kind, kind.model._meta.get_field(name)) for kind in kinds() for name in kind.fields]
+    finer = [(kind, one) for kind, one in decimals if getattr(one, "decimal_places", 2) != 2]
+    assert finer
+    assert all(one.name in kind.written for kind, one in finer)
+
+
 def test_people_are_called_as_each_reader_may_know_them(buyer, provider, administrator):
     with recorded(user=administrator.pk):
         set_purposes(user=buyer, purposes=[Role.PROVIDER])
@@ -346,6 +362,21 @@ def test_an_organization_reads_all_that_concerns_it_and_nothing_else(organizatio
     }
     assert str(other.pk) not in {change.pk for change in found}
     assert str(booked.pk) in {change.pk for change in found}
+
+
+def test_which_card_pays_and_why_it_was_declined_is_the_buyers_alone(client, organization, paid, buyer):
+    Booking.objects.filter(pk=paid.pk).update(organization=organization)
+    Payment.objects.filter(booking=paid).update(failure="Your card has insufficient funds.")
+    page = reverse("booking_history", args=[paid.pk])
+    audit = reverse("organization_history", args=[organization.pk])
+    for reader, paths in ((buyer, [page]), (organization.owner, [page, audit])):
+        client.force_login(reader)
+        for path in paths:
+            for kind in ("", "csv", "json"):
+                shown = b"".join(client.get(path, {"as": kind})).decode()
+                assert "billing.payment" in shown if kind else "Payment" in shown
+                told = [words in shown for words in ("4242", "insufficient funds", "card_label")]
+                assert told == [reader == buyer] * 2 + [reader == buyer and bool(kind)]
 
 
 def test_its_page_is_for_its_administrators(client, organization, member, other_buyer):

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -12,6 +13,7 @@ from django.utils import timezone
 from accounts import outbox
 from accounts.models import Invitation, Notification, OrganizationRole, OutgoingMail, User
 from accounts.permissions import NotAllowed
+from accounts.personal import erase
 from accounts.services.invitations import (
     InvitationError,
     InvitationOver,
@@ -24,7 +26,8 @@ from accounts.services.invitations import (
     resend_invitation,
     revoke_invitation,
 )
-from accounts.services.memberships import remove_member
+from accounts.services.memberships import change_role, leave_organization, remove_member
+from common.history.reading import History, scope_of
 from common.ids import uuid7
 from common.rates import TooManyRequests
 from tests.organizations import confirm_address, make_member, make_organization
@@ -214,6 +217,32 @@ def test_a_withdrawn_one_is_good_for_nothing(invitation, invited, buyer, now):
     revoke_invitation(invitation=invitation, by=buyer, now=now)
     with pytest.raises(InvitationOver, match="was withdrawn"):
         accept_invitation(invitation=invitation, user=invited, now=now)
+
+
+@pytest.mark.parametrize("what", ["removed", "leaves", "is no administrator any more", "is deleted"])
+def test_those_of_whoever_may_not_invite_any_more_are_withdrawn(organization, buyer, stranger, address, now, what):
+    membership = make_member(organization, stranger, ADMINISTRATOR)
+    theirs = make_invitation(organization, address, by=stranger, now=now, role=ADMINISTRATOR)
+    mine = make_invitation(organization, f"b{address}", by=buyer, now=now)
+    {
+        "removed": partial(remove_member, membership=membership, by=buyer, now=now),
+        "leaves": partial(leave_organization, organization=organization, user=stranger, now=now),
+        "is no administrator any more": partial(change_role, membership=membership, role=BILLING, by=buyer, now=now),
+        "is deleted": partial(erase, stranger, now),
+    }[what]()
+    person = make_user(f"c{address}")
+    confirm_address(person, address)
+    with pytest.raises(InvitationOver, match="was withdrawn"):
+        accept_invitation(invitation=theirs, user=person, now=now)
+    assert list(organization.invitations.waiting()) == [mine]
+    if what != "is deleted":
+        change = next(iter(History([scope_of(theirs)], buyer)))
+        assert change.why == "Whoever sent it may not invite any more."
+
+
+def test_an_administrator_who_stays_one_keeps_theirs(organization, invitation, buyer, stranger, now):
+    change_role(membership=make_member(organization, stranger), role=ADMINISTRATOR, by=buyer, now=now)
+    assert organization.invitations.waiting().get() == invitation
 
 
 def test_an_accepted_one_is_not_withdrawn_but_its_member_removed(invitation, invited, buyer, now):

@@ -8,6 +8,7 @@ from accounts.models import Membership, Notification, OrganizationRole, Outgoing
 from accounts.permissions import NotAllowed
 from accounts.services.memberships import change_role, leave_organization, remove_member
 from accounts.services.organizations import OrganizationError
+from common.languages import in_language
 from tests.organizations import leave, make_member, make_organization
 from tests.people import make_user
 
@@ -48,6 +49,24 @@ def test_a_member_gets_another_role_and_is_told(colleague, buyer, now):
     assert mail.subject == "Your role in Institute of Computing is viewer now"
     assert "Bea Buyer changed it. It was member." in mail.text
     assert Notification.objects.get(user=colleague.user).title == mail.subject
+
+
+def test_each_is_told_in_their_own_language_whoever_does_it(colleague, buyer, now):
+    colleague.user.language = "de"
+    colleague.user.save(update_fields=["language"])
+    with in_language("en"):
+        change_role(membership=colleague, role=ADMINISTRATOR, by=buyer, now=now)
+    mail = OutgoingMail.objects.get(user=colleague.user)
+    assert mail.subject == "Ihre Rolle in Institute of Computing ist jetzt Administrator"
+    assert "Geändert von Bea Buyer. Vorher war sie Mitglied." in mail.text
+    assert "Organisation öffnen" in mail.text
+    assert Notification.objects.get(user=colleague.user).title == mail.subject
+
+
+def test_an_english_administrator_reads_of_a_german_who_left_in_english(colleague, buyer, now):
+    with in_language("de"):
+        leave_organization(organization=colleague.organization, user=colleague.user, now=now)
+    assert OutgoingMail.objects.get(user=buyer).subject.endswith(" has left Institute of Computing")
 
 
 def test_the_role_on_the_site_follows_the_memberships(colleague, buyer, other_buyer, now):

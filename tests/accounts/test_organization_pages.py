@@ -369,10 +369,28 @@ def test_members_see_the_address_of_nobody_who_has_a_name(client, organization, 
 
 
 def test_many_members_are_listed_a_page_at_a_time(signed_in, organization, monkeypatch):
-    monkeypatch.setattr(members, "MEMBERS_A_PAGE", 2)
+    monkeypatch.setattr(members, "A_PAGE", 2)
     for number in range(2):
         make_member(organization, make_user(f"member-{number}@institute.example"))
     page = address("organization_members", organization)
     assert "member-0@institute.example" in signed_in.get(page).text
     assert "member-1@institute.example" not in signed_in.get(page).text
     assert "member-1@institute.example" in signed_in.get(page, {"page": 2}).text
+
+
+def test_invitations_have_pages_of_their_own(signed_in, organization, buyer, now, monkeypatch):
+    monkeypatch.setattr(members, "A_PAGE", 2)
+    for number in range(3):
+        organization.invitations.create(
+            email=f"new-{number}@institute.example",
+            token_hash=f"{number:064}",
+            invited_by=buyer,
+            invited_at=now - number * DAY,
+            expires_at=now + DAY,
+        )
+    page = address("organization_members", organization)
+    first, second = signed_in.get(page).text, signed_in.get(page, {"invited": 2}).text
+    assert [f"new-{number}@" in first for number in range(3)] == [True, True, False]
+    assert [f"new-{number}@" in second for number in range(3)] == [False, False, True]
+    assert "?invited=2#invitations" in first
+    assert buyer.email in second, "the members stay where they are"

@@ -9,7 +9,8 @@ import pytest
 
 from accounts.models import ApiToken, ApiTokenUse, Membership, OrganizationRole, OutgoingMail, Scope
 from accounts.permissions import NotAllowed
-from accounts.services.tokens import make_token, record_use, renew_feed, revoke_token_of
+from accounts.services.memberships import leave_organization, remove_member
+from accounts.services.tokens import TokenRefused, admit, make_token, record_use, renew_feed, revoke_token_of
 from tests.organizations import leave, make_member, make_organization
 from tests.people import make_user
 
@@ -66,6 +67,32 @@ def test_one_is_revoked_and_who_made_it_is_told(signed_in, institute, token, org
     assert "It acted for Institute of Computing." in mail.text
     signed_in.post(f"/organizations/{institute.pk}/tokens/{token.pk}/revoke/")
     assert OutgoingMail.objects.filter(key__startswith="token-revoked").count() == 1
+
+
+@pytest.mark.parametrize("is_removed", [True, False])
+def test_with_the_membership_end_all_that_act_by_it_and_do_not_come_back_with_the_person(
+    institute, colleague, token, organization_administrator, now, is_removed
+):
+    person = colleague.user
+    _feed, address = renew_feed(user=person, organization=institute, now=now)
+    _other, secret = make_token(
+        user=person, organization=institute, name="Spend", scopes=[Scope.BILLING_READ], days=7, now=now
+    )
+    person.language = "de"
+    person.save(update_fields=["language"])
+    if is_removed:
+        remove_member(membership=colleague, by=organization_administrator, now=now)
+    else:
+        leave_organization(organization=institute, user=person, now=now)
+    make_member(institute, person, OrganizationRole.ADMINISTRATOR)
+    for key, scope in ((secret, Scope.BILLING_READ), (address, Scope.FEEDS)):
+        with pytest.raises(TokenRefused, match="was revoked"):
+            admit(secret=key, scope=scope, now=now)
+    assert ApiToken.objects.get(revoked_at=None).name == "Diary", "what is the person's own is not touched"
+    mails = OutgoingMail.objects.filter(user=person, key__startswith="token-revoked")
+    assert mails.count() == (3 if is_removed else 0), "whoever left has read it before"
+    for mail in mails:
+        assert "Es handelte für Institute of Computing. Dazu gehören Sie nicht mehr." in mail.text
 
 
 def test_a_members_own_token_and_anothers_organization_are_out_of_reach(client, signed_in, institute, token, stranger):

@@ -12,43 +12,58 @@ from django.db import connection
 from django.urls import reverse
 
 from accounts import outbox, privacy
+from accounts.decisions import (
+    OVERRIDE_VERIFICATION,
+    SET_ADMINISTRATOR,
+    administrator_arguments,
+    override_arguments,
+)
 from accounts.models import (
+    ApiToken,
+    ApiTokenUse,
     BillingDetails,
     Decision,
     DeletionRequest,
-    Invitation,
     OutgoingMail,
+    Scope,
     SSHKey,
     User,
     WebhookEndpoint,
 )
 from accounts.scrubbing import INSTEAD, Traces, scrub
 from accounts.services import deletions, exports
+from accounts.services.decisions import DecisionError, ask, confirm
 from accounts.services.deletions import CannotGo, ask_for_deletion, delete_due, take_back
 from accounts.services.exports import ask_for_export
+from accounts.services.invitations import accept_invitation, invite
 from accounts.services.notifications import notify
-from accounts.services.tokens import make_token
+from accounts.services.organizations import OrganizationError, locked_organization
+from accounts.services.tokens import TokenRefused, admit, make_token, record_use
 from billing.documents import parties
 from billing.models import PayoutAccount, SavedCard, StripeCustomer, WebhookEvent
 from billing.services.forgetting import forget_customers
-from bookings.models import Booking
+from bookings.models import Booking, BookingEvent, DataWipe
+from bookings.services.history import note
+from bookings.services.provision import fingerprint
 from common.errors import MarketplaceError
 from common.history.facts import recorded
 from common.history.tracking import kind_of
-from machines.models import Listing, ListingStatus
+from machines.models import Listing, ListingStatus, Work
 from tests.agents import erase, make_agent, make_agent_over
 from tests.earning import make_iban, make_payout
-from tests.organizations import make_member, make_organization
+from tests.organizations import confirm_address, make_member, make_organization
 from tests.people import (
     DAY,
     HOUR,
     PASSWORD,
+    another_administrator,
     make_billing_details,
     make_listing,
     make_machine,
     make_over,
     make_user,
     record_wipe,
+    verify,
 )
 from tests.racing import twice_at_once
 from tests.signing_in import step_up
@@ -222,7 +237,7 @@ def where_it_is(*words):
     return found
 
 
-def lived(person, other, administrator, now):
+def lived(person, other, administrator, listing, now):
     """They have done everything that leaves a trace."""
     EmailAddress.objects.create(user=person, email=person.email, primary=True, verified=True)
     EmailAddress.objects.create(user=person, email="ada.private@example.net", verified=False)
@@ -241,9 +256,17 @@ def lived(person, other, administrator, now):
     outbox.write_mail(user=person, key="to-them", subject="Hello Ada Lovelace", paragraphs=["ada@example.org"])
     organization = make_organization(other)
     make_member(organization, person)
-    Invitation.objects.create(
-        organization=organization, email=person.email, token_hash="0" * 64, invited_by=other, expires_at=now + DAY
-    )
+    make_token(user=person, name="Night runs", scopes=["bookings:read"], days=30, organization=organization, now=now)
+    others = make_organization(other, "Institute of Mills")
+    for _letter in range(2):  # one that is out, and one that is not
+        outbox.send_due(now=now + HOUR)
+        invite(organization=others, by=other, emails=[person.email], role="member", now=now)
+    booking = make_over(listing, other, end=now - 2 * DAY)
+    note(booking, "Canceled by Ada Lovelace", now=now, detail="Sorry, Ada Lovelace asked: write to ada@example.org")
+    DataWipe.objects.create(
+        machine=booking.machine, booking=booking, method="ssh_key_removal", status="success",
+        recorded_by=booking.machine.provider, note="Of Ada Lovelace: SHA256:LovelaceKey", evidence_name="Ada Lovelace.log",
+    )  # fmt: skip
     LogEntry.objects.create(
         user=administrator, content_type=ContentType.objects.get_for_model(User), object_id=str(person.pk),
         object_repr=person.email, action_flag=CHANGE, change_message="Ada Lovelace",
@@ -276,18 +299,22 @@ def lawful():
 def test_a_buyer_who_is_deleted_is_found_nowhere_but_where_the_law_wants_it(
     client, ada, buyer, administrator, listing, now, mailoutbox, files
 ):
-    lived(ada, buyer, administrator, now)
+    lived(ada, buyer, administrator, listing, now)
     client.force_login(ada)
     agent = make_agent(make_machine(listing.machine.provider, "agent-1"))
     booking = make_agent_over(make_listing(agent.row.machine), ada, agent, end=now - DAY)
     erase(agent, now=now - HOUR)
     before = where_it_is(*WORDS)
     assert {"users.email", "ssh_keys.public_key", "notifications.title", "ssh_keys_changes.fingerprint"} <= before
+    assert {"booking_events.what", "booking_events.detail", "data_wipes.note", "outgoing_mails.address"} <= before
     gone(ada, now)
     outbox.send_due(now=now + HOUR)
     assert mailoutbox[-1].to == ["ada@example.org"], "the last mail goes to the address that was"
     assert mailoutbox[-1].subject == "Your account is deleted"
     assert where_it_is(*WORDS) - lawful() == set()
+    assert (
+        BookingEvent.objects.get(what=f"Canceled by {INSTEAD}").detail == f"Sorry, {INSTEAD} asked: write to {INSTEAD}"
+    )
     booking.refresh_from_db()
     assert booking.buyer_id == ada.pk
     assert booking.billed_to == {}
@@ -431,6 +458,15 @@ def test_a_name_that_somebody_else_bears_is_left_in_place(ada, buyer, now):
     assert (told.title, told.text) == ("Ada Lovelace has booked", f"Write to {INSTEAD}.")
 
 
+@pytest.mark.parametrize("name", ["SSH keys", "Nicht erledigt"])
+def test_a_name_that_is_a_phrase_of_ours_is_left_in_place(ada, buyer, now, name):
+    User.objects.filter(pk=ada.pk).update(name=name)
+    notify(user=buyer, key="k", title=f"{name}: see the booking", text="Write to ada@example.org.", now=now)
+    gone(ada, now)
+    told = buyer.notifications.get()
+    assert (told.title, told.text) == (f"{name}: see the booking", f"Write to {INSTEAD}.")
+
+
 def test_an_organizations_bookings_lose_the_address_alone(ada, buyer, completed, administrator, now):
     organization = make_organization(buyer)
     make_member(organization, ada)
@@ -468,7 +504,7 @@ def test_names_are_found_as_they_are_written_in_html_and_json(name, buyer, now):
     assert INSTEAD in mail.text
 
 
-def test_what_is_killed_on_the_way_is_done_by_the_next_sweep(ada, now, monkeypatch):
+def test_what_is_killed_on_the_way_is_done_by_the_next_sweep(ada, administrator, now, monkeypatch):
     lived_before = ada.email
     request = ask_for_deletion(user=ada, by=ada, now=now - 14 * DAY)
 
@@ -477,7 +513,9 @@ def test_what_is_killed_on_the_way_is_done_by_the_next_sweep(ada, now, monkeypat
 
     with monkeypatch.context() as patch:
         patch.setattr(deletions, "scrub_history", broken)
-        assert delete_due(now=now) == 0
+        for _sweep in range(2):
+            assert delete_due(now=now) == 0
+    assert administrator.notifications.get().title == "An account could not be deleted"
     ada.refresh_from_db()
     assert ada.email == lived_before, "all of it, or nothing"
     assert delete_due(now=now) == 1
@@ -492,6 +530,109 @@ def test_two_sweeps_delete_it_once(now):
     ask_for_deletion(user=ada, by=ada, now=now - 14 * DAY)
     assert sorted(twice_at_once(partial(delete_due, now=now))) == [0, 0, 1]
     assert OutgoingMail.objects.filter(user=None).count() == 1
+
+
+def test_no_text_that_is_searched_is_closed_to_it():
+    texts = {apps.get_model(label)._meta.db_table for room in privacy.rooms() for label in room.texts}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT tgrelid::regclass::text FROM pg_trigger JOIN pg_proc ON pg_proc.oid = tgfoid"
+            " WHERE proname = 'refuse_change'"
+        )
+        closed = {table for (table,) in cursor.fetchall()}
+    assert "ledger_entries" in closed
+    assert texts & closed == set()
+
+
+def test_who_joins_an_organization_meanwhile_is_met_by_the_next_sweep(ada, buyer, other_buyer, now, monkeypatch):
+    make_member(make_organization(buyer), ada)
+    other = make_organization(other_buyer, "Institute of Mills")
+    ask_for_deletion(user=ada, by=ada, now=now - 14 * DAY)
+
+    def joins_another(pk):
+        make_member(other, ada)
+        return locked_organization(pk)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deletions, "locked_organization", joins_another)
+        assert delete_due(now=now) == 0
+    assert delete_due(now=now) == 1
+    assert not ada.memberships.current().exists()
+
+
+def test_nobody_joins_with_an_account_that_was_closed_meanwhile(ada, buyer, now):
+    confirm_address(ada)
+    (invitation,) = invite(organization=make_organization(buyer), by=buyer, emails=[ada.email], role="member", now=now)
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    with pytest.raises(OrganizationError, match="account is closed"):
+        accept_invitation(invitation=invitation, user=ada, now=now)
+
+
+# What is an organization's stays with it ----------------------------------------------------------------
+
+
+def test_an_organization_keeps_what_was_done_in_its_name(ada, buyer, now):
+    organization = make_organization(buyer)
+    make_member(organization, ada)
+    make = partial(make_token, user=ada, scopes=["bookings:read"], days=30, now=now)
+    shared, secret = make(name="Night runs of Ada Lovelace", organization=organization)
+    own, _secret = make(name="Mine", organization=None)
+    for token in (shared, own):
+        record_use(token=token, method="GET", path="/api/", status=200, address="192.0.2.1", now=now)
+    gone(ada, now)
+    (use,) = ApiTokenUse.objects.of_organization(organization)
+    assert (use.token, use.token.name, use.token.revoked_at) == (shared, f"Night runs of {INSTEAD}", now)
+    with pytest.raises(TokenRefused):
+        admit(secret=secret, scope=Scope.BOOKINGS_READ, now=now)
+    changes = kind_of(ApiToken).changes.objects.filter(user=ada.pk)
+    assert {change.name for change in changes.filter(organization=organization.pk)} == {use.token.name}
+    assert {change.name for change in changes.filter(organization=None)} == {""}
+
+
+def test_an_organization_keeps_its_keys_in_what_agents_were_told(ada, buyer, listing, now):
+    organization, shared = make_organization(buyer), "ssh-ed25519 c2hhcmVk"
+    make_member(organization, ada)
+    row = SSHKey.objects.create(
+        organization=organization,
+        name="Runner",
+        public_key=shared,
+        key_type="ssh-ed25519",
+        fingerprint=fingerprint(shared),
+    )
+    agent = make_agent(make_machine(listing.machine.provider, "agent-1"))
+    booking = make_agent_over(make_listing(agent.row.machine), ada, agent, end=now - DAY)
+    Booking.objects.filter(pk=booking.pk).update(organization=organization)
+    work = Work.objects.filter(booking_id=booking.pk, kind="provision")
+    mine = "ssh-ed25519 bWluZQ=="
+    prints = [fingerprint(shared), fingerprint(mine)]
+    work.update(payload={"keys": [mine, shared]}, result={"keys": prints})
+    row.delete()
+    deletions.erase(ada, now=now)
+    assert (work.get().payload, work.get().result) == ({"keys": [shared]}, {"keys": prints[:1]})
+
+
+# Decisions about somebody who is gone -------------------------------------------------------------------
+
+
+def test_a_decision_about_somebody_who_was_deleted_cannot_be_confirmed(ada, administrator, now):
+    second = another_administrator()
+    row = verify(ada, by=administrator, now=now)
+    arguments = override_arguments(row, approve=False)
+    wanted = ask(action=OVERRIDE_VERIFICATION, arguments=arguments, reason="Forged.", by=administrator, now=now)
+    gone(ada, now)
+    with pytest.raises(DecisionError, match="not there any more"):
+        confirm(decision=wanted, by=second, now=now)
+
+
+def test_what_a_decision_shows_loses_a_company_and_a_name_of_one_word(administrator, now):
+    another_administrator()
+    person = make_user("ada@example.org", name="Ada", organization_name="Lovelace Labs")
+    arguments = administrator_arguments(person, holds=True)
+    wanted = ask(action=SET_ADMINISTRATOR, arguments=arguments, reason="New.", by=administrator, now=now)
+    assert {"ada@example.org", "Lovelace Labs"} <= {value for _label, value in wanted.details}
+    gone(person, now)
+    wanted.refresh_from_db()
+    assert [value for _label, value in wanted.details][:2] == [INSTEAD, INSTEAD]
 
 
 def test_erasing_twice_is_quiet(ada, now):

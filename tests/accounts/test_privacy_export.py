@@ -11,10 +11,11 @@ import pytest
 from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.core.files.storage import default_storage
+from django.db.models import F
 
 from accounts import outbox, privacy, tasks
-from accounts.models import DataExport, OutgoingMail, User
-from accounts.services import exports
+from accounts.models import DataExport, Organization, OutgoingMail, User
+from accounts.services import deletions, exports
 from accounts.services.exports import ask_for_export
 from accounts.services.notifications import notify
 from billing.models import Invoice
@@ -23,6 +24,7 @@ from common.errors import MarketplaceError
 from common.files import StorageAway
 from common.history.tracking import kinds
 from common.rates import TooManyRequests
+from tests.organizations import make_member, make_organization
 from tests.people import make_billing_details
 from tests.racing import twice_at_once
 from tests.signing_in import step_up
@@ -143,6 +145,17 @@ def test_nobody_elses_data_is_in_it(stranger, buyer, completed, now):
         assert words.encode() not in everything, words
 
 
+def test_of_an_organization_that_one_has_left_its_name_is_in_it(buyer, other_buyer, now):
+    left, here = make_organization(buyer), make_organization(buyer, "Institute of Mills")
+    make_member(left, other_buyer, "administrator")
+    Organization.objects.filter(pk=left.pk).update(owner=other_buyer, approval_above="100.00")
+    buyer.memberships.filter(organization=left).update(left_at=now)
+    archive = opened(made(buyer, now))
+    (row,) = records(archive, "accounts/organizations-left")
+    assert row.keys() == {"name", "created_at"}
+    assert [row["id"] for row in records(archive, "accounts/organizations")] == [str(here.pk)]
+
+
 # Asking and making ------------------------------------------------------------------------------------
 
 
@@ -211,6 +224,35 @@ def test_what_fails_is_tried_again_and_then_given_up(buyer, now, monkeypatch):
     assert buyer.notifications.get().title == "The copy of your data could not be made"
     monkeypatch.undo()
     assert made(buyer, now).is_there(now=now)
+
+
+@pytest.mark.parametrize("is_forgotten", [True, False], ids=["and-its-row-forgotten", "and-its-row-left"])
+def test_what_is_made_while_its_account_is_deleted_leaves_no_file(buyer, now, monkeypatch, files, is_forgotten):
+    ask_for_export(user=buyer, now=now)
+    put = exports.files.put
+
+    def deleted_meanwhile(name, file):
+        put(name, file)
+        deletions.erase(buyer, now=now)
+        if is_forgotten:
+            DataExport.objects.all().delete()
+
+    monkeypatch.setattr(exports.files, "put", deleted_meanwhile)
+    assert exports.make_due(now=now) == 0
+    assert list((files / "exports").iterdir()) == []
+
+
+def test_what_somebody_else_makes_meanwhile_keeps_its_file(buyer, now, monkeypatch, files):
+    ask_for_export(user=buyer, now=now)
+    put = exports.files.put
+
+    def begun_anew(name, file):
+        put(name, file)
+        DataExport.objects.update(attempts=F("attempts") + 1)
+
+    monkeypatch.setattr(exports.files, "put", begun_anew)
+    assert exports.make_due(now=now) == 0
+    assert len(list((files / "exports").iterdir())) == 1
 
 
 def test_it_says_how_far_it_is(buyer, completed, now, monkeypatch):

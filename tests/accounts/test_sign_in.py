@@ -47,6 +47,14 @@ def test_signing_up_takes_the_code_of_a_mail(client):
     assert EmailAddress.objects.get(email="new@example.com").verified
 
 
+def test_a_name_is_no_advertisement(client):
+    """It would go into mails to whomever they invite."""
+    page = sign_up(client, name="Cheap at https://x.example")
+    assert "A name holds no web address." in page.text
+    assert "https://x.example" in page.text
+    assert not EmailAddress.objects.exists()
+
+
 def test_a_wrong_code_confirms_nothing_and_the_third_ends_it(client):
     sign_up(client)
     code = mailed_code("new@example.com")

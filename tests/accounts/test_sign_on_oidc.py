@@ -191,6 +191,12 @@ def test_a_domain_that_was_withdrawn_closes_accounts_that_came_by_it(client, idp
     assert through(client, idp, sign_on, "ada").status_code == 403
 
 
+def test_a_name_that_is_an_advertisement_is_left_out(client, idp, sign_on):
+    idp.tell("ada", name="Cheap at https://x.example")
+    through(client, idp, sign_on, "ada")
+    assert User.objects.get(email=f"ada@{DOMAIN}").name == ""
+
+
 def test_an_address_that_the_provider_has_not_confirmed_is_refused(client, idp, sign_on):
     idp.tell("ada", email_verified=False)
     _refused(through(client, idp, sign_on, "ada"), "has not confirmed")

@@ -1,9 +1,9 @@
 """Setting up single sign-on, requiring it, and showing at the provider again who one is."""
 
 from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.core.cache import cache
 from django.urls import reverse
@@ -11,11 +11,13 @@ from django.urls import reverse
 from accounts.models import EmailDomain, Notification, OutgoingMail, SignOnOutcome, SignOnUse, SingleSignOn, User
 from accounts.services import admittance, single_sign_on
 from accounts.services.retention import forget_old
+from accounts.services.sign_on_members import linked_to
+from accounts.services.sign_on_refusals import SignInRefused
 from accounts.sso.asserted import Asserted
 from common.sealing import unseal
 from tests.organizations import make_member, make_organization
 from tests.people import DAY, make_user
-from tests.signing_in import add_app, code_now, confirm, sign_in, step_up
+from tests.signing_in import add_app, code_now, confirm, step_up
 from tests.single_sign_on import (  # noqa: F401  # two of them are fixtures
     DOMAIN,
     SAMLResponse,
@@ -188,7 +190,7 @@ def test_with_other_keys_whoever_looks_after_an_organization_is_not_known_any_mo
     assert _told(stranger) == []
 
 
-@pytest.mark.parametrize(
+meanwhile = pytest.mark.parametrize(
     ("connect", "change"),
     [
         (connect_oidc, {"issuer": "https://another.example"}),
@@ -199,6 +201,9 @@ def test_with_other_keys_whoever_looks_after_an_organization_is_not_known_any_mo
         (connect_saml, None),
     ],
 )
+
+
+@meanwhile
 def test_a_provider_that_was_changed_meanwhile_is_not_believed(organization, connect, change, now):
     """It is asked before anything is locked: what it says is good for the connection by which it was asked."""
     approve(organization, now=now)
@@ -206,7 +211,7 @@ def test_a_provider_that_was_changed_meanwhile_is_not_believed(organization, con
     rows = SingleSignOn.objects.filter(pk=believed.pk)
     rows.update(**change) if change else rows.delete()
     said = Asserted(uid="ada", email=f"ada@{DOMAIN}", name="Ada")
-    with pytest.raises(admittance.SignInRefused, match="was changed while you were there"):
+    with pytest.raises(SignInRefused, match="was changed while you were there"):
         admittance.admit(sign_on=believed, said=said, signed_in=None, now=now)
     assert not SocialAccount.objects.exists()
     assert not User.objects.filter(email=said.email).exists()
@@ -277,19 +282,6 @@ def test_domains_are_approved_and_withdrawn_in_the_administration_with_a_reason(
 # Requiring it ---------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def required(organization, now):
-    approve(organization, now=now)
-    return connect_oidc(organization, proved_at=now, is_required=True)
-
-
-@pytest.fixture
-def ada(organization):
-    ada = confirm(make_user(f"ada@{DOMAIN}", "buyer"))
-    make_member(organization, ada)
-    return ada
-
-
 def test_it_is_required_only_once_it_has_worked_and_a_domain_is_approved(boss, organization, now):
     page, typed = _page("sign_on_require", organization), {"required": "yes"}
     row = connect_oidc(organization)
@@ -305,75 +297,6 @@ def test_it_is_required_only_once_it_has_worked_and_a_domain_is_approved(boss, o
     assert not row.is_required
     boss.post(_page("sign_on_remove", organization))
     assert _told(organization.owner) == ["sign-on-removed", "sign-on-required", "sign-on-required"]
-
-
-def test_a_member_of_the_domain_is_refused_with_a_password_and_told_where_to_go(client, required, ada):
-    answer = sign_in(client, ada)
-    assert answer.status_code == 403
-    assert "has decided that its members sign in at its own provider" in answer.text
-    assert reverse("sso_go", args=["uni"]) in answer.text
-    assert "_auth_user_id" not in client.session
-
-
-def test_a_member_does_not_get_around_it_by_another_primary_address(client, required, ada, organization, now):
-    other = EmailAddress.objects.create(user=ada, email="ada@elsewhere.example", verified=True)
-    client.force_login(ada)
-    step_up(client)
-    page, typed = reverse("account_email"), {"action_primary": "", "email": other.email}
-    assert "that one stays the primary one" in client.post(page, typed, follow=True).text
-    other.refresh_from_db()
-    assert not other.primary
-    single_sign_on.require_sign_on(organization=organization, by=organization.owner, is_required=False, now=now)
-    client.post(page, typed)
-    other.refresh_from_db()
-    assert other.primary
-
-
-def test_a_wrong_password_learns_nothing_of_it(client, required, ada):
-    assert "There is no account with this address and this password." in sign_in(client, ada, "wrong").text
-
-
-def test_the_owner_gets_in_whatever_becomes_of_the_provider(client, required, organization, now):
-    User.objects.filter(pk=organization.owner_id).update(email=f"owner@{DOMAIN}")
-    organization.owner.refresh_from_db()
-    EmailAddress.objects.update(email=organization.owner.email)
-    assert sign_in(client, organization.owner).status_code == 302
-
-
-def test_administrators_are_held_to_it_once_the_provider_knows_them(client, required, ada):
-    """They are linked to it only while they are signed in, so they have to get in before."""
-    ada.memberships.update(role="administrator")
-    assert sign_in(client, ada).status_code == 302
-    client.logout()
-    SocialAccount.objects.create(user=ada, provider=required.provider_id, uid="ada")
-    assert sign_in(client, ada).status_code == 403
-
-
-def test_members_with_another_address_and_outsiders_of_the_domain_are_not_asked(
-    client, required, organization, other_buyer
-):
-    make_member(organization, confirm(other_buyer))
-    assert sign_in(client, other_buyer).status_code == 302
-    client.logout()
-    outsider = confirm(make_user(f"outsider@{DOMAIN}", "buyer"))
-    assert sign_in(client, outsider).status_code == 302
-
-
-def test_who_was_removed_is_not_held_to_it(client, required, ada, now):
-    ada.memberships.update(left_at=now)
-    assert sign_in(client, ada).status_code == 302
-
-
-def test_who_administers_the_marketplace_is_not_held_to_it(client, required, ada):
-    User.objects.filter(pk=ada.pk).update(is_staff=True)
-    assert sign_in(client, ada).status_code == 302
-
-
-def test_removing_it_frees_everybody(boss, client, required, organization, ada):
-    boss.post(_page("sign_on_remove", organization))
-    client.logout()
-    assert not SingleSignOn.objects.exists()
-    assert sign_in(client, ada).status_code == 302
 
 
 # Showing again who one is ---------------------------------------------------------------------------------
@@ -427,6 +350,56 @@ def test_a_provider_that_does_not_ask_again_shows_nothing(client, came, idp):
     answer = _again(client, idp, "ada")
     assert answer.status_code == 403
     assert "did not ask you again" in answer.text
+    for way in ("sso_again", "step_up_by_mail"):
+        assert f'href="{reverse(way)}?next={reverse("mfa_add_webauthn")}"' in answer.text
+
+
+def test_who_turns_back_there_is_asked_again_and_not_to_sign_in(client, came):
+    sent = client.get(reverse("sso_again_go"), {"next": "/bookings/"})["Location"]
+    state = parse_qs(urlsplit(sent).query)["state"][0]
+    page = reverse("sso_callback", args=[came.organization_id])
+    answer = client.get(page, {"error": "access_denied", "state": state})
+    assert "You left before you had signed in there." in answer.text
+    assert f'href="{reverse("sso_again")}?next=/bookings/"' in answer.text
+    assert reverse("sso_entrance", args=["uni"]) not in answer.text
+
+
+@pytest.fixture
+def known(organization, now):
+    """A member whom the provider knows; and what it says of them when they were asked again, just now."""
+    approve(organization, now=now)
+    ada = confirm(make_user(f"ada@{DOMAIN}", "buyer"))
+    make_member(organization, ada)
+    said = Asserted(uid="ada", email=ada.email, authenticated_at=now.timestamp())
+    return partial(admittance.confirm_again, said=said, user=ada, began=now.timestamp(), now=now), ada
+
+
+def _linked(sign_on, user):
+    SocialAccount.objects.create(user=user, provider=sign_on.provider_id, uid="ada")
+    return sign_on
+
+
+@meanwhile
+def test_what_a_provider_says_that_was_changed_meanwhile_shows_nothing(organization, known, connect, change):
+    """Its accounts are still there, as those of members are after a change of its keys."""
+    confirm_again, ada = known
+    believed = _linked(connect(organization), ada)
+    rows = SingleSignOn.objects.filter(pk=believed.pk)
+    rows.update(**change) if change else rows.delete()
+    with pytest.raises(SignInRefused, match="was changed while you were there"):
+        confirm_again(sign_on=believed)
+    assert organization.sign_on_uses.get().outcome == SignOnOutcome.REFUSED
+
+
+def test_a_provider_that_speaks_for_the_domain_no_more_shows_nothing(organization, known):
+    confirm_again, ada = known
+    sign_on = _linked(connect_oidc(organization), ada)
+    confirm_again(sign_on=sign_on)
+    assert linked_to(ada) == sign_on
+    organization.email_domains.update(approved_at=None)
+    assert linked_to(ada) is None
+    with pytest.raises(SignInRefused, match="own address is not one of"):
+        confirm_again(sign_on=sign_on)
 
 
 def test_saml_is_told_to_ask_again(client, organization, now):

@@ -15,7 +15,11 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from django.urls import reverse
 
-from accounts.models import SSHKey
+from accounts.models import Notification, OutgoingMail, SSHKey
+from accounts.stepup import SIGNED_IN
+from tests.organizations import make_organization
+from tests.people import PASSWORD
+from tests.signing_in import confirm
 
 #: A real one of the dead kind, as ssh-keygen -t dsa made them.
 DSA = "ssh-dss AAAAB3NzaC1kc3MAAACBAKzz old@laptop"
@@ -166,6 +170,50 @@ def test_the_same_key_is_refused_a_second_time(signed_in, buyer):
     assert response.status_code == 422
     assert "added this key already" in response.text
     assert buyer.ssh_keys.count() == 1
+
+
+# Who adds it --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def left_open(client, buyer):
+    """A browser in which the buyer signed in eleven minutes ago."""
+    client.force_login(confirm(buyer))
+    session = client.session
+    session[SIGNED_IN] -= 11 * 60
+    session.save()
+    return client
+
+
+@pytest.mark.parametrize("whose", ["own", "organization", "booking"])
+def test_who_adds_a_key_shows_again_who_they_are_and_what_was_typed_is_added_then(left_open, buyer, paid, whose):
+    organization = make_organization(buyer)
+    page = {
+        "own": reverse("ssh_key_list"),
+        "organization": reverse("organization_keys", args=[organization.pk]),
+        "booking": reverse("booking_key_add", args=[paid.pk]),
+    }[whose]
+    before = SSHKey.objects.count()
+    asked = left_open.post(page, {"public_key": public(), "name": "Office"})
+    assert asked["Location"].startswith("/accounts/reauthenticate/")
+    assert SSHKey.objects.count() == before
+    assert left_open.post(asked["Location"], {"password": PASSWORD, "next": page}).status_code == 302
+    key = SSHKey.objects.get(name="Office")
+    assert key.organization == (organization if whose == "organization" else None)
+
+
+def test_a_private_key_is_not_even_kept_while_somebody_is_asked(left_open):
+    answer = add(left_open, private())
+    assert answer.status_code == 422
+    assert private().splitlines()[1] not in str(dict(left_open.session))
+
+
+def test_whose_key_it_is_now_is_told(signed_in, buyer):
+    add(signed_in, public(), "Office")
+    mail = OutgoingMail.objects.get(key=f"key-added:{buyer.ssh_keys.get().pk}")
+    assert (mail.user, "If that was not you" in mail.text) == (buyer, True)
+    assert "“Office”" in mail.text
+    assert Notification.objects.filter(user=buyer, key=mail.key).exists()
 
 
 def test_two_people_may_hold_the_same_key(client, signed_in, other_buyer):

@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import ApiToken, OutgoingMail, Scope
 from accounts.services.tokens import make_token, record_use
-from tests.organizations import make_organization
+from tests.organizations import leave, make_member, make_organization
 from tests.signing_in import step_up
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +72,22 @@ def test_one_acts_for_an_organization_of_ones_own_only(signed_in, buyer, provide
     assert signed_in.post(reverse("token_create"), {**TYPED, "acts_for": theirs.pk}).status_code == 422
     assert signed_in.post(reverse("token_create"), {**TYPED, "acts_for": mine.pk}).status_code == 200
     assert buyer.api_tokens.get().organization == mine
+
+
+@pytest.mark.parametrize("belongs_elsewhere", [True, False])
+def test_a_role_that_was_lost_while_the_form_was_open_makes_no_token_of_ones_own(
+    signed_in, buyer, provider, now, belongs_elsewhere
+):
+    organization = make_organization(provider)
+    membership = make_member(organization, buyer)
+    if belongs_elsewhere:
+        make_organization(buyer, "Mine")
+    step_up(signed_in)
+    leave(membership, at=now)
+    page = signed_in.post(reverse("token_create"), {**TYPED, "acts_for": organization.pk})
+    assert page.status_code == 422
+    assert "You do not belong to this organization any more. Choose again whom it acts for." in page.text
+    assert not ApiToken.objects.exists()
 
 
 def test_a_token_is_revoked_by_its_person(signed_in, buyer, now):

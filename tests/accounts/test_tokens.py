@@ -250,9 +250,11 @@ def test_people_without_a_token_sign_in_as_before(client, provider):
 
 def test_tokens_and_guesses_are_counted(client, provider, settings, now):
     settings.MARKETPLACE_TOKEN_RATE, settings.MARKETPLACE_TOKEN_REFUSED_RATE = "2/hour", "1/hour"
-    _token, secret = made(provider, now)
+    token, secret = made(provider, now)
     _other, other_secret = made(provider, now)
-    assert [ask(client, EARNINGS, secret).status_code for _ in range(3)] == [200, 200, 429]
+    assert [ask(client, EARNINGS, secret).status_code for _ in range(5)] == [200, 200, 429, 429, 429]
+    kept = token.uses.order_by("at", "pk").values_list("status", flat=True)
+    assert list(kept) == [200, 200, 429], "of those that came too often, one a minute"
     assert ask(client, EARNINGS, other_secret).status_code == 200
     address = {"REMOTE_ADDR": f"2001:db8::{token_hex(2)}"}  # counted across runs
     guess = {"Authorization": f"Bearer {tokens.make_secret()}"}

@@ -14,6 +14,7 @@ from accounts.event_kinds import EventKind
 from accounts.models import OutgoingMail, WebhookDelivery, WebhookEndpoint
 from accounts.permissions import NotAllowed
 from accounts.services import webhooks
+from accounts.services.memberships import change_role
 from accounts.services.preferences import Wishes, save_preferences
 from accounts.services.telling import tell
 from accounts.services.webhook_delivery import LONGEST_PAUSE, deliver_due
@@ -110,7 +111,7 @@ def test_what_was_changed_or_is_played_again_later_does_not_hold(added, receiver
 
 def test_for_a_day_both_secrets_hold_after_one_was_replaced(added, receiver, buyer, now):
     endpoint, old = added
-    new = webhooks.replace_secret(endpoint=endpoint, now=now)
+    new = webhooks.replace_secret(endpoint=endpoint, by=buyer, now=now)
     happen(buyer, now)
     deliver_due(now=now)
     happen(buyer, now + DAY, "2")
@@ -228,7 +229,7 @@ def test_what_fails_for_long_is_switched_off_with_a_mail(endpoint, receiver, buy
 
     receiver.answers = [Said()]
     later = now + 12 * HOUR
-    webhooks.enable(endpoint=endpoint, now=later)
+    webhooks.enable(endpoint=endpoint, by=endpoint.user, now=later)
     assert deliver_due(now=later) == 1
     assert WebhookDelivery.objects.get().status == "delivered"
 
@@ -272,7 +273,7 @@ def test_the_pauses_grow_up_to_the_longest_and_after_days_it_is_given_up(endpoin
     assert pauses == sorted(pauses)
     assert max(pauses) == LONGEST_PAUSE
     assert 2 * DAY < moments[-1] - now <= 3 * DAY
-    webhooks.redeliver(endpoint=endpoint, delivery_id=WebhookDelivery.objects.get().pk, now=at)
+    webhooks.redeliver(endpoint=endpoint, delivery_id=WebhookDelivery.objects.get().pk, by=endpoint.user, now=at)
     receiver.answers = [Said()]
     assert deliver_due(now=at) == 1
 
@@ -370,7 +371,9 @@ def test_addresses_that_are_refused_when_they_are_entered(buyer, now, kind, url,
 
 def test_another_address_is_looked_at_like_the_first(endpoint):
     with pytest.raises(TargetRefused):
-        webhooks.edit_endpoint(endpoint=endpoint, name="x", url="https://10.0.0.1/", events=[EVENT.value])
+        webhooks.edit_endpoint(
+            endpoint=endpoint, by=endpoint.user, name="x", url="https://10.0.0.1/", events=[EVENT.value]
+        )
 
 
 @pytest.mark.parametrize(
@@ -517,6 +520,44 @@ def test_a_role_that_was_lost_while_the_form_was_open_makes_no_webhook_of_their_
     with pytest.raises(NotAllowed):
         add(buyer, f"{receiver.origin}/in", now, organization=organization)
     assert not WebhookEndpoint.objects.exists()
+
+
+@pytest.mark.parametrize("what", ["edit", "replace the secret", "switch on", "test", "send again"])
+def test_a_role_that_was_lost_while_a_page_was_open_changes_no_webhook_of_the_organization(
+    provider, buyer, receiver, now, what
+):
+    organization = make_organization(provider)
+    mine = make_member(organization, buyer, "administrator")
+    endpoint, _secret = add(buyer, f"{receiver.origin}/in", now, organization=organization)
+    happen(buyer, now, organization=organization)
+    delivery = endpoint.deliveries.get()
+    WebhookEndpoint.objects.update(disabled_at=now if what == "switch on" else None)
+    endpoint.refresh_from_db()
+    services = {
+        "edit": partial(webhooks.edit_endpoint, name="Mine", url=f"{receiver.origin}/mine", events=[EVENT.value]),
+        "replace the secret": partial(webhooks.replace_secret, now=now),
+        "switch on": partial(webhooks.enable, now=now),
+        "test": partial(webhooks.send_test, now=now),
+        "send again": partial(webhooks.redeliver, delivery_id=delivery.pk, now=now),
+    }
+    change_role(membership=mine, role="member", by=provider, now=now)
+    before = WebhookEndpoint.objects.values().get()
+    with pytest.raises(NotAllowed, match="This needs another: administrator"):
+        services[what](endpoint=endpoint, by=buyer)
+    assert WebhookEndpoint.objects.values().get() == before
+    assert list(endpoint.deliveries.all()) == [delivery]
+    services[what](endpoint=endpoint, by=provider)
+
+
+def test_an_organization_hears_both_of_what_its_member_booked_and_of_its_own_machine(provider, buyer, receiver, now):
+    """Both are told by the same key, to the buyer and to the provider."""
+    organization = make_organization(provider)
+    chosen = [EventKind.CONFIRMED.value, EventKind.BOOKED.value]
+    endpoint, _secret = add(provider, f"{receiver.origin}/in", now, organization=organization, events=chosen)
+    for _twice in range(2):
+        happen(buyer, now, "booking-confirmed:1", EventKind.CONFIRMED, organization=organization)
+        happen(provider, now, "booking-confirmed:1", EventKind.BOOKED, organization=organization)
+    assert sorted(endpoint.deliveries.values_list("event", flat=True)) == sorted(chosen)
 
 
 def test_old_deliveries_are_forgotten(endpoint, buyer, now, settings):

@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from accounts.models import OutgoingMail
+from accounts.models import OutgoingMail, Role, User
 from accounts.outbox import queue_mail
+from accounts.services.roles import NotAnAdministrator, require_administrator
 from machines.models import Listing, Machine, Node
 from tests.people import make_listing, make_machine, make_user
 
@@ -199,6 +200,27 @@ def test_nobody_gets_into_anothers_account_through_the_administration(admin_page
     buyer.refresh_from_db()
     assert (buyer.email, buyer.password, buyer.name) == (*before, "Bea")
     assert admin_page.get(reverse("admin:account_emailaddress_add")).status_code == 403
+
+
+def test_nobody_alone_switches_an_administrators_account_off_or_on(admin_page, administrator, buyer):
+    """Two have to be left, and whoever is one takes two: so it is with the accounts that they sign in to."""
+    other = make_user("other-admin@example.com", Role.PLATFORM_ADMINISTRATOR)
+    page = reverse("admin:accounts_user_change", args=[other.pk])
+    answer = admin_page.post(page, {"email": other.email, "name": "Other"})
+    assert "have the role taken from them first" in answer.text
+    other.refresh_from_db()
+    assert other.is_active
+    assert admin_page.post(page, {"email": other.email, "name": "Other", "is_active": "on"}).status_code == 302
+    User.objects.filter(pk=other.pk).update(is_active=False)
+    assert admin_page.post(page, {"email": other.email, "name": "Other", "is_active": "on"}).status_code == 200
+    other.refresh_from_db()
+    assert not other.is_active
+    with pytest.raises(NotAnAdministrator):
+        require_administrator(other)
+    common = reverse("admin:accounts_user_change", args=[buyer.pk])
+    assert admin_page.post(common, {"email": buyer.email, "name": "Bea"}).status_code == 302
+    buyer.refresh_from_db()
+    assert not buyer.is_active
 
 
 def test_staff_who_edit_people_give_themselves_no_more(client, buyer):

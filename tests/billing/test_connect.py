@@ -3,18 +3,21 @@
 from contextlib import suppress
 from decimal import Decimal
 from functools import partial
+from threading import Event
 
 import pytest
+from django.db import connection, transaction
 
 from accounts.models import Notification
 from billing.gateway import client
 from billing.models import AccountKind, Payout, PayoutAccount, PayoutStatus, WebhookEvent
+from billing.payouts.base import HELD
 from billing.payouts.connect import NO_MONEY_HERE, NO_MONEY_THERE, NOT_BACK_YET
-from billing.services import payout_accounts, payouts, webhooks
+from billing.services import payout_accounts, payout_holds, payouts, webhooks
 from billing.services.ledger import balance
 from tests.earning import EARNED, make_due, owed_to
-from tests.people import DAY, HOUR, make_listing, make_machine
-from tests.racing import at_once
+from tests.people import DAY, HOUR, another_administrator, make_listing, make_machine
+from tests.racing import at_once, until
 from tests.stripe_server.client import lost, said
 from tests.stripe_server.resources import money
 
@@ -162,6 +165,84 @@ def test_while_our_balance_does_not_cover_it_it_waits(payout, processor, now):
     assert payouts.send_due_payouts(now=now + HOUR) == 1
     assert fresh(payout).failure == ""
     assert there(processor, payout) == {"transfers": [CENTS], "reversals": [], "payouts": [CENTS]}
+
+
+def test_what_is_held_before_it_was_sent_waits_until_it_is_released(
+    payout, processor, provider, administrator, client, now
+):
+    """It waited for our balance. While it is held Stripe is not asked to send it, whatever our balance is."""
+    processor.top_up(-CENTS)
+    payouts.send_due_payouts(now=now)
+    booking = payout.lines.get().booking
+    hold = payout_holds.place_hold(booking=booking, amount=None, reason="Looked into.", by=administrator, now=now)
+    processor.top_up(CENTS)
+
+    assert payouts.send_due_payouts(now=now + HOUR) == 0
+    waiting = fresh(payout)
+    assert (waiting.status, waiting.failure) == (PayoutStatus.SCHEDULED, HELD.failure)
+    assert there(processor, payout) == {"transfers": [], "reversals": [], "payouts": []}
+    client.force_login(provider)
+    (row,) = client.get("/machines/earnings/").context["rows"]
+    assert (row.words, row.detail) == ("Held", "Looked into.")
+    said = f"Booking {booking.reference} is held. Looked into."
+    assert said in client.get(f"/billing/payouts/{payout.pk}/").text
+
+    payout_holds.release_hold(hold=hold, reason="Settled.", by=administrator, second=another_administrator(), now=now)
+    for hours in (3, 5):  # Stripe repeats for a day that our balance does not cover it
+        payouts.send_due_payouts(now=now + hours * HOUR)
+    assert fresh(payout).status == PayoutStatus.SENT
+    assert there(processor, payout) == {"transfers": [CENTS], "reversals": [], "payouts": [CENTS]}
+    assert said not in client.get(f"/billing/payouts/{payout.pk}/").text
+    assert client.get("/machines/earnings/").context["rows"][0].words == "Sent"
+
+
+def test_what_left_before_it_was_held_is_known_to_have_left(payout, processor, administrator, now):
+    """Whoever sent it died before they wrote it down."""
+
+    def crash(asked, answer):
+        if answer and asked.method == "POST" and asked.path == "/v1/transfers":
+            raise Crash
+
+    processor.fault = crash
+    with pytest.raises(Crash):
+        payouts.send_due_payouts(now=now)
+    processor.fault = None
+    booking = payout.lines.get().booking
+    payout_holds.place_hold(booking=booking, amount=None, reason="Looked into.", by=administrator, now=now)
+
+    payouts.send_due_payouts(now=now + HOUR)
+    assert fresh(payout).status == PayoutStatus.SENT
+    assert there(processor, payout)["transfers"] == [CENTS]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_hold_that_is_being_placed_is_waited_for(payout, processor, administrator, now, monkeypatch, waits):
+    """In a pair: with the lock of the provider's account, and without it."""
+    if not waits:
+        monkeypatch.setattr(payouts, "lock_earnings", lambda *_: True)
+    booking = payout.lines.get().booking
+    placed, sent = Event(), Event()
+
+    def place() -> None:
+        with transaction.atomic():
+            payout_holds.place_hold(booking=booking, amount=None, reason="Looked into.", by=administrator, now=now)
+            placed.set()
+            until(lambda: sent.is_set() or _somebody_waits(), "the hold is waited for, or not")
+
+    def send() -> None:
+        placed.wait(30)
+        payouts.send_due_payouts(now=now)
+        sent.set()
+
+    assert at_once([place, send]) == [None, None]
+    assert there(processor, payout)["transfers"] == ([] if waits else [CENTS])
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+        return cursor.fetchone() is not None
 
 
 def test_an_account_that_takes_no_transfers_makes_it_fail_without_any_money_moving(

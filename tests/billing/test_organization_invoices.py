@@ -161,10 +161,10 @@ def test_a_stage_that_stays_unpaid_takes_what_follows_off_the_price_and_not_twic
     assert back(booking) == 1
 
 
-def test_bookings_of_persons_are_left_alone(listing, buyer, now):
+def test_of_a_persons_booking_it_is_kept_too(listing, buyer, now):
     booking = make_paid(listing, buyer, start=now + 2 * DAY, asked=now)
     give_back(booking, "3.00", now)
-    assert back(booking) == 0
+    assert back(booking) == 3
 
 
 # Whose the invoices are -----------------------------------------------------------------------------------------

@@ -151,6 +151,28 @@ def test_a_refund_that_has_not_been_made_for_a_day(processor, payment, now):
     assert "the processor has no Refund for 2.00 EUR" in run.differences.get().what
 
 
+def test_a_refund_that_waits_for_a_bank_is_overdue_only_a_day_after_it_has_decided(processor, payment, now):
+    dispute = processor.open_dispute(payment.stripe_payment_intent)
+    hear(told(processor, "charge.dispute."), now=now)
+    ask_back(payment, "2", now)
+    assert found(reconcile(now=now + 3 * DAY)) == set()
+
+    processor.close_dispute(dispute["id"], won=True)
+    hear(told(processor, "charge.dispute."), now=now + 4 * DAY)
+    assert found(reconcile(now=now + 4 * DAY + HOUR)) == set()
+    assert found(reconcile(now=now + 6 * DAY)) == {"refund_overdue"}
+
+
+def test_a_refund_that_was_made_before_the_bank_asked_is_a_difference_all_the_same(processor, payment, now, later):
+    """Whoever made it died before they wrote it down: it bears our id."""
+    ours = ask_back(payment, "2", now)
+    processor.dashboard_refund(payment.stripe_payment_intent, 200)
+    processor.get("refund", processor.holds("refund")[0]["id"])["metadata"] = {"refund_id": str(ours.pk)}
+    processor.open_dispute(payment.stripe_payment_intent, 300)
+    hear(told(processor, "charge.dispute."), now=now)
+    assert found(reconcile(now=later)) == {"refund_status"}
+
+
 # What is not the same ----------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.db import transaction
 
 from accounts.models import Notification, OutgoingMail
+from accounts.outbox import written_for
 from accounts.services.decisions import TakesTwo
 from accounts.services.roles import NotAnAdministrator
 from billing.errors import PaymentError
@@ -17,6 +18,7 @@ from billing.services import refunds, webhooks
 from billing.services.ledger import balance
 from billing.services.refunds import give_back, refund_booking, request_refund
 from bookings.models import Booking
+from bookings.records import said
 from bookings.services.cancel import cancel_booking
 from bookings.services.extend import request_extension
 from bookings.services.run import end_booking
@@ -110,6 +112,15 @@ def test_an_administrator_gives_a_part_back_and_everybody_reads_why(payment, adm
     told = Notification.objects.get(user=provider, key=f"given-back:{refund.pk}")
     assert "The fans were loud." in told.text
     assert any("The fans were loud." in str(step.detail) for step in steps(payment))
+
+
+def test_history_has_the_amount_as_everybody_reads_it(payment, administrator, now):
+    administrator.language, administrator.country = "de", "DE"
+    with written_for(administrator):
+        refund = give(payment, administrator, now)
+        assert money(refund.amount, "EUR") == "3,00\N{NO-BREAK SPACE}€"
+        line = payment.booking.events.get(what="€3.00 to be given back").what
+        assert said(line) == "3,00\N{NO-BREAK SPACE}€ zu erstatten"
 
 
 def test_nobody_else_gives_back(payment, buyer, provider, now):

@@ -159,7 +159,7 @@ def test_without_the_storage_nothing_is_sent(listing, buyer, administrator, now,
 
 def test_nobody_but_a_person_sends_and_hears_of_sepa_payouts(listing, buyer, now):
     payout = make_payout(listing, buyer, now=now)
-    assert strategy_for(payout).send(payout).status == PayoutStatus.SCHEDULED
+    assert strategy_for(payout).send(payout, is_held=False).status == PayoutStatus.SCHEDULED
     assert strategy_for(payout).synchronise(payout).status == PayoutStatus.SCHEDULED
     assert payouts.send_due_payouts(now=now + DAY) == payouts.ask_after_payouts(now=now + DAY) == 0
 

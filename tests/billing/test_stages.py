@@ -7,13 +7,15 @@ from functools import partial
 
 import pytest
 
-from accounts.models import Notification, OutgoingMail
+from accounts.event_kinds import EventKind
+from accounts.models import Notification, OutgoingMail, WebhookDelivery, WebhookEndpoint
 from billing.models import AccountKind, Invoice, Payment, PaymentStatus, Refund, SavedCard, Series
 from billing.services import cards, payments, stages
 from billing.services.check import problems
 from billing.services.ledger import balance
 from bookings.models import Booking, Charge, ChargeStatus
 from bookings.services import run
+from tests.organizations import make_organization
 from tests.people import DAY, HOUR, enter_access, make_hold, make_listing, make_machine, minute, record_wipe
 from tests.racing import twice_at_once
 from tests.stripe_server.cards import ALWAYS_AUTHENTICATE, DECLINED_WHEN_CHARGED, GOOD
@@ -163,6 +165,23 @@ def test_what_the_bank_refuses_is_tried_on_days_1_3_and_5_and_each_time_the_buye
     assert stage(long, 2).is_open
     assert open_at_processor(processor) == []
     assert taken(processor) == [67200]
+
+
+def test_why_a_stage_was_declined_is_not_told_to_the_organization(processor, long, organization_administrator):
+    organization = make_organization(organization_administrator)
+    Booking.objects.filter(pk=long.pk).update(organization=organization)
+    heard = {"url": "https://x.example/", "events": [EventKind.UNPAID.value]}
+    for owner in ({"user": long.buyer}, {"organization": organization}):
+        WebhookEndpoint.objects.create(name="x", **owner, **heard)
+    refuse(processor, long, charging="insufficient_funds")
+    sweep(long, 0)
+    own, theirs = (
+        WebhookDelivery.objects.get(**whose).body
+        for whose in ({"endpoint__user": long.buyer}, {"endpoint__organization": organization})
+    )
+    assert "insufficient funds" in own
+    assert "insufficient funds" not in theirs
+    assert "could not be charged. We try again on" in theirs
 
 
 def test_after_the_last_time_the_booking_ends_with_the_paid_time_and_is_erased_in_order(processor, long, provider):

@@ -8,7 +8,7 @@ import pytest
 from billing.errors import PaymentError, ProcessorAway
 from billing.gateway import client
 from billing.models import Invoice, Subscription, SubscriptionPayment, Tier, WebhookEvent
-from billing.services import plan_at_processor, plan_following, subscriptions
+from billing.services import plan_at_processor, plan_following, plan_payments, subscriptions
 from billing.services.cards import customer_of
 from billing.services.subscription_events import handle_subscription_event
 from tests.people import make_billing_details, make_user
@@ -62,6 +62,52 @@ def test_a_refund_from_the_dashboard_is_taken_over(shop, buyer, heard):
     assert booked("processor") == Decimal("50.00")
     assert booked("subscriptions") == Decimal("-42.02")
     assert Invoice.objects.filter(series="CN", subscription_payment=payment, gross=Decimal("29.00")).count() == 1
+    books_agree(shop, buyer)
+
+
+def _papers() -> list[str]:
+    return sorted(Invoice.objects.values_list("series", flat=True))
+
+
+def test_who_asked_before_a_refund_does_not_undo_it(shop, buyer):
+    """A sweep asks; money is given back, and a webhook tells of it; then the sweep writes down what it heard."""
+    row = shop.subscribe(buyer)
+    payment = SubscriptionPayment.objects.get()
+    shop.heard = len(shop.processor.events)
+
+    def meanwhile(asked, answer):
+        if answer and asked.path.startswith("/v1/charges"):  # the last that it asks
+            shop.processor.fault = None
+            shop.processor.dashboard_refund(payment.stripe_payment_intent, 2900)
+            shop.hear()
+
+    shop.processor.fault = meanwhile
+    plan_following.synchronise_subscription(subscription=row, now=shop.now)
+    assert shop.processor.fault is None
+    payment.refresh_from_db()
+    assert payment.refunded == 29
+    assert _papers() == ["CN", "SUB"]
+    books_agree(shop, buyer)
+
+
+def test_who_asked_before_the_second_refund_does_not_undo_that(shop, buyer):
+    """A webhook asks after the first; a second comes, and somebody else writes both down."""
+    row = shop.subscribe(buyer)
+    payment = SubscriptionPayment.objects.get()
+    shop.processor.dashboard_refund(payment.stripe_payment_intent, 2900)
+
+    def meanwhile(asked, answer):
+        if answer and asked.path.startswith("/v1/refunds"):
+            shop.processor.fault = None
+            shop.processor.dashboard_refund(payment.stripe_payment_intent, 1000)
+            plan_following.synchronise_subscription(subscription=row, now=shop.now)
+
+    shop.processor.fault = meanwhile
+    plan_payments.take_over_refunds(payment=payment, now=shop.now)
+    assert shop.processor.fault is None
+    payment.refresh_from_db()
+    assert payment.refunded == 39
+    assert _papers() == ["CN", "SUB"]
     books_agree(shop, buyer)
 
 

@@ -1,13 +1,13 @@
 """Bookings that an organization's administrator has to agree to."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
 
-from accounts.models import Notification, OutgoingMail
+from accounts.models import Notification, Organization, OutgoingMail, Project
 from accounts.permissions import NotAllowed
 from billing.errors import PaymentError
 from billing.services import payments
@@ -17,10 +17,13 @@ from bookings.models import Approval, Booking
 from bookings.services import approvals
 from bookings.services.approvals import approve, decline
 from bookings.services.cancel import cancel_booking
+from bookings.services.charges import Confirmation
+from bookings.services.confirm import confirm_charge
 from bookings.services.extend import request_extension
 from bookings.services.purposes import SHORTEST_WAIT, waits_until
 from bookings.tasks import cancel_unpaid_holds
-from tests.organizations import book, leave, make_member
+from tests.bookings.test_budgets import budget_of
+from tests.organizations import book, leave, make_member, make_project
 from tests.people import DAY, HOUR, mark_paid
 from tests.racing import at_once
 
@@ -114,6 +117,54 @@ def test_whoever_has_left_is_not_approved_and_pays_nothing_that_they_hold(asked,
         payments.begin(charge_id=held.charges.get().pk, payer=colleague.user, means=means, now=now)
 
 
+@pytest.fixture
+def for_a_grant(offer, colleague, institute, now) -> Approval:
+    """8 EUR in three days, for a project with as much, whose grant ends the day after."""
+    project = make_project(institute, grant_ends_on=(now + 4 * DAY).date())
+    budget_of(institute, now, "8", project=project)
+    return book(offer, colleague, now, start=now + 3 * DAY, reason="Please.", project=project).approval
+
+
+CHANGES = {
+    "grant": ({"grant_ends_on": date(2026, 1, 1)}, {}, "", "The grant of this project ends on"),
+    "archived": ({"archived_at": datetime(2026, 1, 1, tzinfo=UTC)}, {}, "", "This project is not open any more"),
+    "policy": ({"grant_ends_on": None}, {"needs_grant": True}, "", "asks for a project whose grant has an end"),
+    "budget": ({}, {}, "7", r"This costs €8\.00\. .* €7\.00 is left"),
+    "as it was": ({}, {}, "8", ""),
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+@pytest.mark.parametrize("is_approved", [False, True])
+def test_what_the_organization_allows_counts_when_it_is_approved_and_again_when_it_is_paid(
+    for_a_grant, institute, colleague, now, what, is_approved
+):
+    project, policy, budget, refused = CHANGES[what]
+    booking = for_a_grant.booking
+    decide = partial(approve, approval_id=for_a_grant.pk, by=institute.owner, now=now)
+    if is_approved:
+        decide()
+    Project.objects.update(**project)
+    if policy:
+        Organization.objects.filter(pk=institute.pk).update(**policy)
+    if budget:
+        budget_of(institute, now, budget, project=booking.project)
+    charge, means = booking.charges.get(), Means("cus_1", "pm_1", "Visa 4242")
+    if is_approved:
+        decide = partial(payments.begin, charge_id=charge.pk, payer=colleague.user, means=means, now=now)
+    if not refused:
+        decide()
+    else:
+        with pytest.raises((BookingError, PaymentError), match=refused):
+            decide()
+    if is_approved:
+        outcome = confirm_charge(charge_id=charge.pk, now=now)
+        assert outcome == (Confirmation.TOO_LATE if refused else Confirmation.CONFIRMED)
+    else:
+        for_a_grant.refresh_from_db()
+        assert for_a_grant.is_waiting == bool(refused)
+
+
 def test_approved_it_can_be_paid_as_long_as_it_was_held(asked, institute, colleague, now):
     approve(approval_id=asked.pk, by=institute.owner, answer="Good luck.", now=now + HOUR)
     booking = fresh(asked.booking)
@@ -187,6 +238,19 @@ def test_twice_is_quiet(asked, institute, now):
 
 def test_a_small_booking_does_not_grow_past_the_limit(offer, colleague, now):
     booking = mark_paid(book(offer, colleague, now, hours=2), now=now)
+    with pytest.raises(BookingError, match="has to agree"):
+        request_extension(booking_id=booking.pk, by=colleague.user, new_end=booking.end + HOUR, now=now)
+
+
+def test_within_the_begun_hour_an_approved_booking_goes_on_for_nothing(offer, colleague, institute, now):
+    asked = book(offer, colleague, now, hours=3.5, reason="Please.").approval
+    approve(approval_id=asked.pk, by=institute.owner, now=now)
+    mark_paid(asked.booking, now=now)
+    budget_of(institute, now, "1")  # less than is used already
+    booking = fresh(asked.booking)
+    assert request_extension(
+        booking_id=booking.pk, by=colleague.user, new_end=booking.end + 30 * MINUTE, now=now, expected_total=Decimal(0)
+    ).is_paid
     with pytest.raises(BookingError, match="has to agree"):
         request_extension(booking_id=booking.pk, by=colleague.user, new_end=booking.end + HOUR, now=now)
 

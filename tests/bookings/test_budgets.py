@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Notification, Organization, OutgoingMail
+from accounts.models import Notification, Organization, OutgoingMail, Project
 from accounts.permissions import NotAllowed
 from billing.errors import PaymentError
 from billing.gateway import Intent
@@ -371,6 +371,32 @@ def test_an_extension_does_not_outlive_the_grant(offer, colleague, institute, no
     booking = mark_paid(book(offer, colleague, now, start=start, project=project), now=now)
     with pytest.raises(BookingError, match="grant"):
         request_extension(booking_id=booking.pk, by=colleague.user, new_end=booking.end + 3 * HOUR, now=now)
+
+
+@pytest.mark.parametrize(
+    ("policy", "archived", "why"),
+    [
+        ({}, True, "This project is not open any more"),
+        ({"needs_grant": True}, False, "asks for a project whose grant has an end"),
+        ({"needs_project": True}, None, "asks for a project"),
+    ],
+)
+def test_an_extension_is_held_against_the_policy_of_now(
+    client, offer, colleague, institute, now, policy, archived, why
+):
+    """``archived``: whether its project is by now; ``None``: it has none."""
+    project = make_project(institute) if archived is not None else None
+    booking = mark_paid(book(offer, colleague, now, project=project), now=now)
+    Organization.objects.filter(pk=institute.pk).update(**policy)
+    if archived:
+        Project.objects.update(archived_at=now)
+    with pytest.raises(BookingError, match=f"{why}.* Ask for a booking of its own"):
+        extend(booking, 1, now=now)
+    client.force_login(colleague.user)
+    answer = client.post(f"/bookings/{booking.pk}/extend/", {"end": (booking.end + HOUR).isoformat()})
+    assert answer.status_code == 422
+    assert why in answer.text
+    assert not Charge.objects.filter(kind="extension").exists()
 
 
 def test_each_step_is_told_once_a_period(offer, colleague, institute, now):

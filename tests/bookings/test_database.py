@@ -347,6 +347,35 @@ def test_records_of_wipes_are_append_only(over, now, change):
     assert DataWipe.objects.get().status == "failed"
 
 
+FORGETTING = "SELECT set_config('marketplace.forgetting', 'on', true)"
+
+
+def test_words_alone_can_be_rewritten_when_a_person_is_forgotten(held, over, now):
+    record_wipe(over, now=now, methods=["ssh_key_removal"])
+    with transaction.atomic():
+        run(FORGETTING)
+        run("UPDATE booking_events SET what = 'Nothing', detail = 'Nothing'")
+        run("UPDATE data_wipes SET note = 'Nothing', evidence_name = 'nothing.log'")
+        run("SELECT set_config('marketplace.forgetting', 'off', true)")
+    assert DataWipe.objects.get().note == "Nothing"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE booking_events SET what = 'Nothing', at = at + interval '1 day'",
+        "DELETE FROM booking_events",
+        "UPDATE data_wipes SET status = 'failed'",
+        "DELETE FROM data_wipes",
+    ],
+)
+def test_nothing_else_can_then(over, now, change):
+    record_wipe(over, now=now, methods=["ssh_key_removal"])
+    run(FORGETTING)
+    with pytest.raises(DatabaseError, match="are append-only"), transaction.atomic():
+        run(change)
+
+
 # People -----------------------------------------------------------------------------------------------
 
 

@@ -238,6 +238,7 @@ class Run:
     made_up: timedelta
     started_at: datetime | None = None
     rates: Rates | None = None
+    given_back: Decimal = Decimal(0)
     charges: Any = field(init=False)
 
     def __post_init__(self) -> None:

@@ -271,10 +271,14 @@ def test_who_may_change_them(organization, organization_administrator, member, b
     assert remove_shared_key(organization=organization, by=organization_administrator, key_id=key.pk) is None
 
 
-def test_the_other_administrators_are_told(organization, organization_administrator, buyer, now):
+def test_its_administrators_are_told_also_who_added_it(organization, organization_administrator, buyer, now):
     make_member(organization, buyer, "administrator")
     key = add_shared_key(organization=organization, by=organization_administrator, text=KEY, name="deploy", now=now)
-    assert [mail.user for mail in OutgoingMail.objects.filter(key=f"shared-key:{key.pk}")] == [buyer]
+    told = {mail.user: mail.text for mail in OutgoingMail.objects.filter(key=f"shared-key:{key.pk}")}
+    assert set(told) == {buyer, organization_administrator}
+    assert "You added the key “deploy”" in told[organization_administrator]
+    assert "change your password" in told[organization_administrator]
+    assert "If nobody of you knows it, remove it." in told[buyer]
 
 
 def test_a_key_is_a_persons_or_an_organizations(buyer, organization):

@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from accounts.middleware import ACTING_FOR
+from accounts.models import User
 from bookings.models import Approval, Booking, Budget
 from tests.organizations import book, leave, make_cost_centre, make_member, make_organization, make_project
 from tests.people import DAY, HOUR, minute
@@ -102,6 +103,18 @@ def test_removed_while_the_form_was_open(acting, offer, colleague, institute, no
     assert not Booking.objects.exists()
 
 
+@pytest.mark.parametrize("has_another", [True, False])
+def test_a_project_archived_while_the_form_was_open_is_not_taken_for_none(acting, offer, institute, now, has_another):
+    project = make_project(institute, archived_at=now)
+    if has_another:
+        make_project(institute, "Another")
+    answer = ask(acting, offer, now, organization=institute, project=str(project.pk))
+    assert answer.status_code == 422
+    assert "This project is not open any more." in answer.text
+    assert not Booking.objects.exists()
+    assert ask(acting, offer, now, organization=institute, project="").status_code == 302, "chosen again: none"
+
+
 def test_over_budget_says_what_is_left(acting, offer, institute, now):
     Budget.objects.create(organization=institute, amount=5, currency="EUR", created_by=institute.owner)
     answer = ask(acting, offer, now, organization=institute)
@@ -153,6 +166,20 @@ def test_an_administrator_looks_at_it_and_approves(client, asked, careful, now):
     assert "Decided by" in client.get(page).text
 
 
+def test_what_could_not_be_paid_any_more_is_not_approved_and_the_page_says_why(client, asked, careful, now):
+    Booking.objects.update(project=make_project(careful, archived_at=now))
+    client.force_login(careful.owner)
+    answer = client.post(
+        f"/organizations/{careful.pk}/approvals/{asked.pk}/", {"decision": "approve", "answer": "Yes."}
+    )
+    assert answer.status_code == 422
+    assert "This cannot be approved as it is" in answer.text
+    assert "This project is not open any more." in answer.text
+    assert "Yes." in answer.text
+    asked.refresh_from_db()
+    assert asked.is_waiting
+
+
 def test_what_is_neither_yes_nor_no_decides_nothing(client, asked, careful):
     client.force_login(careful.owner)
     page = f"/organizations/{careful.pk}/approvals/{asked.pk}/"
@@ -191,7 +218,8 @@ def test_one_of_another_organization_is_not_found(client, asked, careful, admini
 def test_an_administrator_sets_and_ends_one(client, careful, colleague):
     client.force_login(careful.owner)
     page = f"/organizations/{careful.pk}/budgets/"
-    given = {"whose": f"member:{colleague.user_id}", "amount": "100", "currency": "EUR", "period": "month"}
+    given = {"member": colleague.user.email.upper(), "amount": "100", "currency": "EUR", "period": "month"}
+    assert f'<option value="{colleague.user.email}">' in client.get(page).text
     assert client.post(page, given).status_code == 302
     budget = Budget.objects.get()
     assert (budget.member, budget.amount) == (colleague.user, 100)
@@ -204,9 +232,27 @@ def test_an_administrator_sets_and_ends_one(client, careful, colleague):
 
 def test_somebody_who_is_no_member_cannot_be_given_one(client, careful, provider):
     client.force_login(careful.owner)
-    given = {"whose": f"member:{provider.pk}", "amount": "100", "currency": "EUR", "period": "month"}
-    assert client.post(f"/organizations/{careful.pk}/budgets/", given).status_code == 422
+    given = {"member": provider.email, "amount": "100", "currency": "EUR", "period": "month"}
+    answer = client.post(f"/organizations/{careful.pk}/budgets/", given)
+    assert answer.status_code == 422
+    assert "Nobody with this name or address belongs to the organization." in answer.text
+    assert f'value="{provider.email}"' in answer.text, "what was typed is kept"
     assert not Budget.objects.exists()
+
+
+def test_a_member_is_found_by_a_name_that_nobody_else_has(client, careful, colleague, provider):
+    User.objects.filter(pk__in=[colleague.user_id, provider.pk]).update(name="Ann Example")
+    client.force_login(careful.owner)
+    page = f"/organizations/{careful.pk}/budgets/"
+    given = {"member": "ann  example", "amount": "100", "currency": "EUR", "period": "month"}
+    assert client.post(page, given).status_code == 302
+    assert Budget.objects.get().member == colleague.user
+    make_member(careful, provider)
+    assert "More than one member is called so." in client.post(page, given).text
+    project = make_project(careful, "Proteins")
+    both = {**given, "member": colleague.user.email, "whose": f"project:{project.pk}"}
+    assert "A budget is for a project or for a member." in client.post(page, both).text
+    assert Budget.objects.count() == 1
 
 
 def test_a_member_sees_their_own_and_the_common_ones(client, careful, colleague, now):

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 import pytest
 from django import forms
@@ -234,6 +235,15 @@ def test_history_is_written_in_english_and_read_in_german(held, now):
         assert records.said("To Fri 27 Nov, 09:00 UTC. It costs nothing.").startswith("Bis Fri 27 Nov")
         assert records.said("Something that nobody knows") == "Something that nobody knows"
     assert records.said("Stage 3 paid") == "Stage 3 paid"
+
+
+def test_history_is_in_no_countrys_way_and_in_utc(held, now):
+    with in_language("de"), formats.in_region("CH"), timezone.override(ZoneInfo("Europe/Berlin")):
+        price, end = said_later(lambda: formats.money(1236, "EUR")), said_later(lambda: formats.when_both(now))
+        event = history.note(held, price, now=now, detail=end)
+        assert event.what == "€1,236.00" != str(price)
+        assert event.detail == f"{now:%a} {now.day} {now:%b, %H:%M} UTC"
+        assert (formats.region(), timezone.get_current_timezone_name()) == ("CH", "Europe/Berlin")
 
 
 def test_the_timeline_still_knows_a_step_of_a_wipe_that_failed():

@@ -38,7 +38,7 @@ def links(text: str) -> set[str]:
 
 
 def variables() -> set[str]:
-    settings = (ROOT / "marketplace" / "settings.py").read_text()
+    settings = "".join(path.read_text() for path in (ROOT / "marketplace" / "settings").glob("*.py"))
     return set(re.findall(r'env\.\w+\(\s*"([A-Z][A-Z0-9_]*)"', settings))
 
 

@@ -162,19 +162,15 @@ def stories(
     request: pytest.FixtureRequest, site: Site, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[None]]]:
     """Those of ``stories.py`` that were selected, begun together with the first test that asks for them."""
-    from tests.e2e.hosted import Hosted  # both need this module
-    from tests.e2e.stories import STORIES, tell
+    from tests.e2e.stories import STORIES, tell  # needs this module
 
-    params = [item.callspec.params for item in request.session.items if "stories" in getattr(item, "fixturenames", ())
-              and hasattr(item, "callspec")]  # fmt: skip
+    items = [item for item in request.session.items if "stories" in getattr(item, "fixturenames", ())]
+    params = [item.callspec.params for item in items if hasattr(item, "callspec")]
     if params and (reason := obstacle()):
         pytest.skip(reason)
     folder = tmp_path_factory.mktemp("stories")
     with ThreadPoolExecutor(len(STORIES)) as pool:
-        yield {
-            name: pool.submit(lambda name: tell(name, Hosted(site, folder / name, name)), name)
-            for name in (chosen["name"] for chosen in params)
-        }
+        yield {chosen["name"]: pool.submit(tell, chosen["name"], site, folder / chosen["name"]) for chosen in params}
 
 
 # Browsers -----------------------------------------------------------------------------------------------------
@@ -211,9 +207,7 @@ class Complaints:
     def listen(self, context: BrowserContext) -> None:
         context.on("console", lambda message: self._note(message.type, message.text, message.page))
         context.on("weberror", lambda error: self.found.append(f"{error.page and error.page.url}: {error.error}"))
-        context.on(
-            "response", lambda answer: answer.status >= 500 and self.found.append(f"{answer.status} {answer.url}")
-        )
+        context.on("response", self._note_answer)
 
     def _note(self, kind: str, text: str, page: Page | None) -> None:
         if kind in ("error", "warning") and not EXPECTED.match(text) and not self.muted:

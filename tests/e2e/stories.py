@@ -6,7 +6,9 @@ booking ends when its minute has come. ``test_agent_stories.py`` then asks how e
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
+from tests.e2e.conftest import Site
 from tests.e2e.hosted import Hosted
 
 #: From a booking's end to a machine without a trace of it (the issue's number).
@@ -160,7 +162,9 @@ STORIES: dict[str, Callable[[Hosted], None]] = {
 }
 
 
-def tell(name: str, hosted: Hosted) -> None:
+def tell(name: str, site: Site, folder: Path) -> None:
+    """One of them on a machine of its own, made in ``folder`` and gone afterwards."""
+    hosted = Hosted(site, folder, name)
     try:
         STORIES[name](hosted)
     except BaseException as error:

@@ -94,6 +94,9 @@ def _of(booking: Booking, there: int) -> Iterator[str]:
     kept = {pk: amount - _with_us(pk) for pk, amount in kept.items()}
     total = sum(kept.values(), ZERO)
     yield from _charged_once(booking, kept)
+    paid = sum((charge.amount for charge in booking.charges.all() if charge.status == ChargeStatus.PAID), ZERO)
+    if booking.given_back != paid - total:
+        yield f"{booking.given_back} is said to have gone back, {paid} is paid and {total} is kept"
     if (most := _worth(booking)) is not None and total > most:
         yield f"the buyer has paid {total} for what was worth {most}"
     wanted = sum(
@@ -162,14 +165,13 @@ def _worth(booking: Booking) -> Decimal | None:
     lost += max(sum(_silent_minutes(booking, access.ready_at)) - 5, 0)
     whole = sum(((charge.covers_until - charge.covers_from) // MINUTE for charge in paid), 0)
     unit = Decimal(1) if booking.currency == "JPY" else Decimal("0.01")
-    by_length = price * (whole - min(lost, whole)) / whole + unit
     if not booking.ended_early_at:
-        return by_length
-    # What was lost is worth what the used time was charged at, which is less where an extension was dearer.
+        return price * (whole - min(lost, whole)) / whole + unit
+    # What was lost is worth what the used time was charged at.
     used = max((booking.booked_until - booking.start) // MINUTE, 1)
     for_the_rest = sum((_kept_by_terms(booking, charge) for charge in paid), ZERO)
     for_used = max(price - booking.unused_amount - for_the_rest, ZERO)
-    return max(by_length, for_the_rest + for_used * (used - min(lost, used)) / used + 3 * unit)
+    return for_the_rest + for_used * (used - min(lost, used)) / used + 3 * unit
 
 
 def _kept_by_terms(booking: Booking, charge: Charge) -> Decimal:

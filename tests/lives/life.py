@@ -3,15 +3,14 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from django.db import transaction
-
 from billing.models import Payment, PaymentStatus, RefundReason, SavedCard
 from billing.services import cards, payments, payout_holds
-from billing.services.refunds import refund_booking
+from billing.services.refunds import give_back
 from bookings.models import Booking, Charge
 from bookings.services import extend
 from bookings.services.cancel import cancel_booking
 from bookings.services.end_early import end_early
+from bookings.services.purposes import Purpose
 from bookings.services.request import request_booking
 from machines.models import Outage, Work, WorkKind
 from tests.agents import SigningAgent
@@ -61,9 +60,14 @@ class Life:
         end = start + (
             rng.randint(29, 62) * DAY if is_long else rng.randint(1, 60) * HOUR + rng.choice((0, 17)) * MINUTE
         )
-        booking = request_booking(listing=listing, buyer=self.buyer, start=start, end=end, now=world.now)
+        purpose = Purpose(world.department(self.buyer)) if self.chance(0.2) else None
+        booking = request_booking(
+            listing=listing, buyer=self.buyer, start=start, end=end, now=world.now, purpose=purpose
+        )
         self.booking_id = booking.pk
-        self.did(f"asks for {end - start} at {booking.price_total} {booking.currency}, {booking.cancellation_terms}")
+        whom = "for a department " if purpose else ""
+        terms = booking.cancellation_terms
+        self.did(f"asks {whom}for {end - start} at {booking.price_total} {booking.currency}, {terms}")
         for _ in range(rng.choice((0, 2, 3, 3, 3, 4))):
             yield from self.pay(booking.charges.get(number=1))
             if self.booking.is_paid or not self.booking.is_payable(now=world.now):
@@ -168,7 +172,9 @@ class Life:
             report(self.agent, piece, outcome, now=now)
 
     def fall_silent(self) -> None:
-        """It was silent until now, since it was last heard of."""
+        """It was silent until now, since it was last heard of. What is settled is not settled again."""
+        if self.booking.settled_at is not None:
+            return
         access = getattr(self.booking, "access", None)
         last = Outage.objects.filter(machine=self.booking.machine).order_by("-ended_at").first()
         since = last.ended_at if last else access and access.ready_at
@@ -249,6 +255,13 @@ class Life:
         won = self.chance(0.4)
         self.did(f"decided for us: {won}")
         self.world.may(lambda: self.world.processor.close_dispute(found[0], won=won))
+        if not won and self.chance(0.4):
+            yield self.rng.randint(1, 10 * 24) * HOUR
+            self.world.may(lambda: self.world.processor.appeal_dispute(found[0]))
+            yield self.rng.randint(1, 10 * 24) * HOUR
+            won = self.chance(0.7)
+            self.did(f"decided for us after all: {won}")
+            self.world.may(lambda: self.world.processor.close_dispute(found[0], won=won))
 
     def dispute(self) -> Iterator[timedelta]:
         """The two sides disagree: a part of the earnings is held, some of it goes back, the hold ends."""
@@ -266,14 +279,19 @@ class Life:
         if payment is not None and payment.refundable > 1:
             amount = min(payment.refundable, self.rng.choice((1, 2)) * payment.refundable // 3 + 1)
 
-            def give_back() -> None:
-                with transaction.atomic():
-                    refund_booking(
-                        booking=booking, amount=amount, reason=RefundReason.DISPUTE, by=world.admin, now=world.now
-                    )
+            def decide() -> None:
+                give_back(
+                    payment=payment,
+                    amount=amount,
+                    reason=RefundReason.DISPUTE,
+                    why="Decided.",
+                    by=world.admin,
+                    second=another_administrator(),
+                    now=world.now,
+                )
 
             self.did(f"decided: {amount} goes back")
-            world.attempt(give_back)
+            world.attempt(decide)
         if hold is not None:
             world.attempt(
                 lambda: payout_holds.release_hold(

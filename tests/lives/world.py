@@ -8,15 +8,17 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from accounts.models import BillingKind, Role, User
-from billing.models import Payout, PayoutMethod, PayoutStatus, Refund, RefundStatus
-from billing.services import payout_accounts, payouts, printing, refunds, sepa_files
+from accounts.models import BillingKind, Organization, Role, User
+from billing.models import Payment, Payout, PayoutHold, PayoutMethod, PayoutStatus, Refund, RefundReason, RefundStatus
+from billing.services import payout_accounts, payout_holds, payouts, postings, printing, refunds, sepa_files
 from billing.services.catching_up import catch_up
+from billing.services.chargebacks import AFTER_ALL
 from common.errors import MarketplaceError
 from machines.models import Listing
 from tests.lives.line import Crash, Line
 from tests.lives.sweeps import SWEEPS
-from tests.people import make_billing_details, make_listing, make_machine, make_user, verify
+from tests.organizations import make_organization, make_organization_details
+from tests.people import another_administrator, make_billing_details, make_listing, make_machine, make_user, verify
 from tests.stripe_server.fixtures import Processor
 
 T = TypeVar("T")
@@ -71,6 +73,12 @@ class World:
         if details:
             make_billing_details(user, **details)
         return user
+
+    def department(self, member: User) -> Organization:
+        """The person's own, with another address than theirs on its invoices."""
+        organization = make_organization(member, f"Department {self._people}")
+        make_organization_details(organization)
+        return organization
 
     def _provider(self, place: int) -> User:
         user = make_user(self._email("provider"), Role.PROVIDER, organization_name=f"Host {place}")
@@ -165,6 +173,8 @@ class World:
             if rng.random() < 0.3:
                 self._given_up.add(failed.pk)
             self.attempt(lambda failed=failed: refunds.ask_again(refund=failed, by=self.admin, now=self.now))
+        for hold in PayoutHold.objects.filter(reason=AFTER_ALL, released_at=None):
+            self.attempt(lambda hold=hold: self._all_back(hold))
         for failed in Payout.objects.filter(status=PayoutStatus.FAILED, retry=None):
             self.attempt(lambda failed=failed: payouts.retry_payout(payout=failed, by=self.admin, now=self.now))
         sent = Payout.objects.filter(status=PayoutStatus.SENT)
@@ -180,6 +190,19 @@ class World:
             if rng.random() < 0.1 and self.line.rate:
                 self.may(lambda payout=payout: self.processor.fail_payout(payout.stripe_payout))
         self.attempt(lambda: sepa_files.make_sepa_file(by=self.admin, now=self.now, execute_on=(self.now + DAY).date()))
+
+    def _all_back(self, hold: PayoutHold) -> None:
+        """A bank has decided for us after all, of a booking that was over by then: the buyer gets all of it."""
+        second = another_administrator()
+        for payment in Payment.objects.paid().filter(booking=hold.booking):
+            left = min(payment.refundable, postings.earned_of(payment))
+            if left > 0:
+                why, by = "Not used.", self.admin
+                reason = RefundReason.GOODWILL
+                refunds.give_back(
+                    payment=payment, amount=left, reason=reason, why=why, by=by, second=second, now=self.now
+                )
+        payout_holds.release_hold(hold=hold, reason="Seen to.", by=self.admin, second=second, now=self.now)
 
     @staticmethod
     def may(act: Callable[[], object]) -> None:

@@ -2,6 +2,7 @@
 
 ==========================  ==========================================================================================
 ``addresses.txt``           every address of the site × twelve people
+``acting.txt``              the same addresses × whom an administrator acts as
 ``admin_pages.txt``         the pages of every model in the administration
 ``admin_actions.txt``       everything that can be done with rows there
 ``tasks.txt``               everything that the worker can be asked for

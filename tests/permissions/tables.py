@@ -12,6 +12,8 @@ PEOPLE = (
     "anonymous", "unconfirmed", "buyer", "other_buyer", "provider", "other_provider", "member", "viewer", "billing",
     "organization_administrator", "other_administrator", "administrator",
 )  # fmt: skip
+#: The columns of ``acting.txt``: whom an administrator acts as.
+ACTED_AS = ("buyer", "provider", "organization_administrator")
 #: In ``addresses.txt``: GET, POST, and a GET by which htmx asks for a part of the page.
 METHODS = ("GET", "POST", "PART")
 #: Words of answers that come before a view looks at the method.
@@ -47,3 +49,8 @@ def addresses() -> list[Row]:
             refused = {name: word if word in AT_THE_DOOR else "405" for name, word in expected.items()}
             rows.append(Row(route, thing, "POST" if method == "GET" else "GET", refused))
     return rows
+
+
+def acting() -> dict[str, dict[str, str]]:
+    """Of each route: what somebody gets who acts as one of :data:`ACTED_AS`."""
+    return {route: dict(zip(ACTED_AS, said, strict=True)) for route, *said in lines("acting.txt")}

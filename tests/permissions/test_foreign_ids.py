@@ -25,7 +25,7 @@ from tests.signing_in import step_up
 ROOMS = ("marketplace", "billing", "bookings", "machines", "accounts")
 #: What views read themselves out of a form or a query, and is no id of anything.
 NO_IDS = {
-    "page", "payouts", "group", "until", "keep", "next", "send", "do", "kind", "more_rows", "seen", "again", "reason",
+    "page", "payouts", "invited", "group", "until", "keep", "next", "send", "do", "kind", "more_rows", "seen", "again", "reason",
     "span", "bytes", "state", "decision", "end", "start", "of", "when", "year", "as", "required", "language",
     "SAMLResponse",
     # What is printed on certificates, for anybody to look up.

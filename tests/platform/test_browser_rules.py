@@ -2,7 +2,8 @@
 
 import ast
 import re
-import runpy
+import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,12 +12,12 @@ from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.core.exceptions import ValidationError
 from django.urls import reverse
 
+import marketplace
 from bookings.models import Access
 from machines.models import Machine
 
 pytestmark = pytest.mark.django_db
 ROOT = Path(__file__).parents[2]
-SETTINGS = ROOT / "marketplace" / "settings.py"
 ROOMS = ("accounts", "bookings", "billing", "machines", "common", "marketplace", "agent")
 
 
@@ -25,7 +26,10 @@ def public(monkeypatch):
     """The settings as they are where the site is reached by HTTPS."""
     monkeypatch.setenv("SITE_URL", "https://marketplace.example")
     monkeypatch.setenv("DEBUG", "false")
-    return runpy.run_path(str(SETTINGS))
+    for name in [name for name in sys.modules if f"{name}.".startswith("marketplace.settings.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(marketplace, "settings", None, raising=False)
+    return vars(import_module("marketplace.settings"))
 
 
 def test_cookies_of_a_public_site_go_to_its_host_alone_and_over_https(public):

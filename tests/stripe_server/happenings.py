@@ -130,6 +130,11 @@ class Happenings(World):
         with self._lock:
             disputes.finish(self, self.get("dispute", dispute), won=won)
 
+    def appeal_dispute(self, dispute: str) -> None:
+        """What was lost is looked at once more; ``close_dispute`` decides it again."""
+        with self._lock:
+            disputes.appeal(self, self.get("dispute", dispute))
+
     def _charge(self, intent: str) -> Thing:
         found = self.get("payment_intent", intent)
         if not found["latest_charge"]:

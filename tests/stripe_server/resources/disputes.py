@@ -5,7 +5,7 @@ from tests.stripe_server.resources import money
 from tests.stripe_server.world import PAGE, Call, Thing, World, answers, merged
 
 _DUE = timedelta(days=9)
-_OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_under_review")
+_OPEN = ("needs_response", "under_review", "warning_needs_response", "warning_under_review", "appeal_under_review")
 
 #: The names of the evidence that can be handed in.
 EVIDENCE = [
@@ -128,6 +128,14 @@ def finish(world: World, dispute: Thing, account: str = "", *, won: bool) -> Non
         _move(world, dispute, dispute["amount"], account)
         world.tell("charge.dispute.funds_reinstated", dispute, account)
     world.tell("charge.dispute.closed", dispute, account, previous={"status": before})
+
+
+def appeal(world: World, dispute: Thing, account: str = "") -> None:
+    """What was lost is looked at once more. The money stays with the bank meanwhile."""
+    if dispute["status"] != "lost":
+        raise ValueError(f"{dispute['id']} is {dispute['status']}.")
+    dispute["status"] = "appeal_under_review"
+    world.tell("charge.dispute.updated", dispute, account, previous={"status": "lost"})
 
 
 def _move(world: World, dispute: Thing, amount: int, account: str, fee: int = 0) -> None:
