@@ -1,9 +1,11 @@
 """Money, as platform administrators see it: looked at, never edited. What can be done is asking the processor."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
@@ -23,7 +25,7 @@ from billing.services.payments import synchronise
 from billing.services.refunds import BY_A_PERSON, ask_again, give_back, takes_two_to_give_back
 from billing.services.webhooks import replay_event
 from common import formats
-from common.administration import MadeHere, ShownAdmin, ShownInline, for_each, linked, links_to
+from common.administration import MadeHere, ShownAdmin, ShownInline, for_each, link_to, linked, links_to
 from common.errors import MarketplaceError
 
 
@@ -170,6 +172,18 @@ class RefundAdmin(MadeHere):
     payment_link = linked("payment")
     booking_link = linked("payment__booking")
     requester_link = linked("requested_by")
+
+    def listed(self, request: HttpRequest) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        """The payment that is asked for, if there is one: how much of it can go back."""
+        asked = request.POST.get("payment") or request.GET.get("payment") or ""
+        try:
+            payment = Payment.objects.select_related("booking").prefetch_related("refunds", "chargebacks").get(pk=asked)
+        except (Payment.DoesNotExist, ValidationError):
+            return (), ()
+        amounts = (payment.amount_total, payment.refunded, payment.refundable)
+        row = (link_to(payment, str(payment.pk)), link_to(payment.booking, payment.booking.reference))
+        labels = ("payment", "booking", "amount", "given back, or on its way", "can go back")
+        return labels, [(*row, *(formats.money(amount, payment.currency) for amount in amounts))]
 
     def make(self, request: HttpRequest, cleaned: dict[str, Any]) -> Refund | Decision:
         """Above what one administrator may give back alone: what a second one is asked to confirm."""

@@ -227,7 +227,7 @@ class SepaFileAdmin(MadeHere):
         address = reverse("admin:billing_sepafile_download", args=[file.pk])
         return format_html('<a href="{}">{}.xml</a>', address, file.message_id)
 
-    def listed(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    def listed(self, request: HttpRequest) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         waiting = Payout.objects.for_the_bank().select_related("provider", "account")
         rows = [
             (link_to(payout, payout.reference), payout.provider.public_name, payout.account.label, _money(payout))

@@ -1,8 +1,8 @@
 """What the history of a booking says, in the language of whoever reads it.
 
 History is written once, in English and in UTC (:mod:`bookings.services.history`). Its lines are known here: whole
-sentences, labels, and sentences with something in between. Money and lengths of time are written as the reader has them;
-what else is in between stays as it was written. A line that is not known is shown as it is: what people and agents write.
+sentences, labels, and sentences with something in between. Money, lengths of time and moments are written as the reader
+has them; what else is in between stays as it was written. A line that is not known is shown as it is: what people and agents write.
 
 Other rooms that write history contribute their lines when they are ready (``<room>/records.py``); a test finds those
 that nobody knows.
@@ -11,17 +11,18 @@ that nobody knows.
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
+from babel.dates import get_month_names
 from babel.numbers import get_currency_symbol
 from django.utils.functional import Promise
 from django.utils.translation import gettext, gettext_noop
 
 from bookings.models import WipeMethod, WipeStatus
 from bookings.services.cancel import CancelReason
-from common.formats import duration, language, money
+from common.formats import duration, language, money, when_both, window_both
 from common.languages import ENGLISH, in_english
 from common.money import Currency
 from machines import hardware_words
@@ -130,6 +131,8 @@ FILLED = {
 MONEY, COUNT = r"[^ ]*\d[^ ]*", r"\d+"
 LENGTH = r"\d+ (?:day|hour|minute|second)s?(?: \d+ (?:hour|minute|second)s?)?"
 MOMENT = r"[^.]*\d\d:\d\d[^.]*"
+#: As English days name them: :data:`common.formats.DAYS`.
+MONTHS = [name for _number, name in sorted(get_month_names("abbreviated", locale=ENGLISH).items())]
 #: What stands in between, by its name. Not just anything: people write into history too.
 BETWEEN = {
     "after": ".+",
@@ -151,14 +154,14 @@ BETWEEN = {
 }
 
 
-def said(line: str) -> str:
-    """The line in the active language, as far as it is known."""
-    return line if language() == ENGLISH else _known(line) or line
+def said(line: str, *, at: datetime | None = None) -> str:
+    """The line in the active language, as far as it is known. ``at``: when it was written; it tells the year of moments."""
+    return line if language() == ENGLISH else _known(line, at) or line
 
 
 def knows(line: str) -> bool:
     """Whether it can be said in another language."""
-    return _known(line) is not None
+    return _known(line, None) is not None
 
 
 _contributed: list[Lines] = [Lines(WHOLE, FILLED)]
@@ -171,7 +174,7 @@ def contribute(lines: Lines) -> None:
         made.cache_clear()
 
 
-def _known(line: str) -> str | None:
+def _known(line: str, at: datetime | None) -> str | None:
     if line in _whole():
         return gettext(line)
     if line in _labels():
@@ -181,10 +184,10 @@ def _known(line: str) -> str | None:
         return "; ".join(map(said, parts)) if all(map(knows, parts)) else None
     for sentence, pattern in _patterns():
         if found := pattern.fullmatch(line):
-            return gettext(sentence) % {name: _READ.get(name, str)(words) for name, words in found.groupdict().items()}
+            return gettext(sentence) % {name: _between(name, words, at) for name, words in found.groupdict().items()}
     # What one server of a cluster has to say begins with its name.
     server, colon, rest = line.partition(": ")
-    return f"{server}: {said(rest)}" if colon and knows(rest) else None
+    return f"{server}: {said(rest, at=at)}" if colon and knows(rest) else None
 
 
 #: Differences of hardware stand in one line.
@@ -226,6 +229,49 @@ def _labels() -> dict[str, tuple[Promise | str, ...]]:
 # In between -------------------------------------------------------------------------------------------
 
 
+def _between(name: str, words: str, at: datetime | None) -> str:
+    match name:
+        case "why":
+            return said(words, at=at)
+        case "moment" | "window":
+            return _moments(words, at)
+    return _READ.get(name, str)(words)
+
+
+def _moments(words: str, at: datetime | None) -> str:
+    """``Tue 24 Nov, 16:00 UTC``, or a window, as the reader has it: in their zone, too.
+
+    A year that goes without saying is that of ``at``. What would not have been written just like this then stays.
+    """
+    if at is None:
+        return words
+    first, dash, last = words.removesuffix(" UTC").partition(" – ")
+    start = _moment(first, at)
+    end = _moment(last, at, day=start)
+    if start is None or (dash and end is None):
+        return words
+    with in_english():
+        written = window_both(start, end, now=at) if dash else when_both(start, now=at)
+    if written != words:
+        return words
+    return window_both(start, end) if dash else when_both(start)
+
+
+def _moment(words: str, at: datetime, *, day: datetime | None = None) -> datetime | None:
+    """``day``: that of a time by itself."""
+    found = re.fullmatch(r"(?:\w+ (\d+) (\w+)(?: (\d{4}))?, )?(\d\d):(\d\d)", words)
+    if found is None:
+        return None
+    number, month, year, hour, minute = found.groups()
+    try:
+        if number is None:
+            return day and day.replace(hour=int(hour), minute=int(minute))
+        which = MONTHS.index(month) + 1
+        return datetime(int(year or at.astimezone(UTC).year), which, int(number), int(hour), int(minute), tzinfo=UTC)
+    except ValueError:
+        return None
+
+
 def _money(words: str) -> str:
     """``€1,236.00`` as the reader has it."""
     for currency in Currency.values:
@@ -258,5 +304,4 @@ _READ: dict[str, Callable[[str], str]] = {
     "price": _money,
     "time": _length,
     "steps": _steps,
-    "why": said,
 }

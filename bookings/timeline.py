@@ -39,9 +39,14 @@ class Step:
     by: str = ""
 
 
-def steps(booking: Booking, *, now: datetime) -> list[Step]:
-    """Every recorded event, then where it stands, then what follows from its times."""
-    return [*_past(booking), *_present(booking, now=now), *_future(booking, now=now)]
+def steps(booking: Booking, *, is_buyer: bool = True, now: datetime) -> list[Step]:
+    """Every recorded event, then where it stands, then what follows from its times.
+
+    Args:
+        is_buyer: whoever reads it is spoken to as the buyer.
+    """
+    present = _present(booking, is_buyer=is_buyer, now=now)
+    return [*_past(booking), *present, *_future(booking, is_buyer=is_buyer, now=now)]
 
 
 def _past(booking: Booking) -> list[Step]:
@@ -49,11 +54,11 @@ def _past(booking: Booking) -> list[Step]:
     unclean = _unclean(booking)
     return [
         Step(
-            said(event.what),
+            said(event.what, at=event.at),
             # What a person canceled is as they wanted it; what the marketplace had to cancel went wrong.
             "bad" if _went_wrong(event) or _tells_of(event, unclean) else "done",
             event.at,
-            said(event.detail),
+            said(event.detail, at=event.at),
             _by(event, people),
         )
         for event in booking.events.all()
@@ -89,7 +94,7 @@ def _tells_of(event: BookingEvent, wipes: list[DataWipe]) -> bool:
     )
 
 
-def _present(booking: Booking, *, now: datetime) -> list[Step]:
+def _present(booking: Booking, *, is_buyer: bool, now: datetime) -> list[Step]:
     access = getattr(booking, "access", None)
     if booking.is_hold:
         what = _("Waiting for approval") if booking.awaits_approval else _("Waiting for payment")
@@ -104,7 +109,12 @@ def _present(booking: Booking, *, now: datetime) -> list[Step]:
             )
         ]
     if booking.is_confirmed and not is_overdue(booking, now=now):
-        return [Step(_("Starting"), "now", _("now"), _("This page tells by itself when it is yours."))]
+        tells = (
+            _("This page tells by itself when it is yours.")
+            if is_buyer
+            else _("This page tells by itself when it is handed over.")
+        )
+        return [Step(_("Starting"), "now", _("now"), tells)]
     if booking.is_confirmed:
         return [
             Step(
@@ -114,6 +124,11 @@ def _present(booking: Booking, *, now: datetime) -> list[Step]:
                 _(
                     "Nothing starts on a machine that has not been shown to be erased after the booking before. You can wait: "
                     "the time is added at the end, or refunded. Or cancel with a full refund."
+                )
+                if is_buyer
+                else _(
+                    "Nothing starts on a machine that has not been shown to be erased after the booking before. The buyer "
+                    "can wait: the time is added at the end, or refunded. Or they cancel with a full refund."
                 ),
             )
         ]
@@ -127,7 +142,12 @@ def _present(booking: Booking, *, now: datetime) -> list[Step]:
     if booking.is_active and booking.end > now and booking.is_automatic and not access:
         return [_letting_in(booking, now=now)]
     if booking.is_active and booking.end > now:
-        what = _("Yours") if access else _("Started: the provider is letting you in")
+        if access:
+            what = _("Yours") if is_buyer else _("In use")
+        elif is_buyer:
+            what = _("Started: the provider is letting you in")
+        else:
+            what = _("Started: the provider is letting the buyer in")
         return [Step(what, "now", _("now"), _("%(time)s left") % {"time": duration(booking.end - now)})]
     return []
 
@@ -229,7 +249,7 @@ def _price(charge: Charge) -> str:
     return f"{money(charge.amount, charge.currency)}."
 
 
-def _future(booking: Booking, *, now: datetime) -> list[Step]:
+def _future(booking: Booking, *, is_buyer: bool, now: datetime) -> list[Step]:
     if booking.is_canceled or booking.is_completed:
         return []
     timed = [
@@ -241,10 +261,12 @@ def _future(booking: Booking, *, now: datetime) -> list[Step]:
         if charge.is_open and charge.is_stage and charge.due_at > now
     ]
     if booking.start > now:
-        handed_over = Step(
-            _("Handed over"), "next", booking.start, _("You get the command and the host key to expect.")
+        expect = (
+            _("You get the command and the host key to expect.")
+            if is_buyer
+            else _("The buyer gets the command and the host key to expect.")
         )
-        timed.append((booking.start, handed_over))
+        timed.append((booking.start, Step(_("Handed over"), "next", booking.start, expect)))
     coming = [step for _, step in sorted(timed, key=lambda one: one[0])]
     if booking.end > now:
         coming.append(

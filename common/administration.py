@@ -154,7 +154,7 @@ class MadeHere(ShownAdmin):
         """
         raise NotImplementedError
 
-    def listed(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+    def listed(self, request: HttpRequest) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
         """What the form is about: headings, and rows."""
         return (), ()
 
@@ -172,7 +172,7 @@ class MadeHere(ShownAdmin):
                 self.message_user(request, f"{made} is made.", messages.SUCCESS)
                 opts = made._meta
                 return redirect(f"admin:{opts.app_label}_{opts.model_name}_change", made.pk)
-        labels, rows = self.listed()
+        labels, rows = self.listed(request)
         context = {
             **self.admin_site.each_context(request),
             "title": self.enter_title,

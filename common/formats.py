@@ -27,6 +27,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 NOTHING = "–"
 NBSP = "\N{NO-BREAK SPACE}"
+MINUS = "\N{MINUS SIGN}"
 REMEMBERED = 8192
 
 #: Units of time as CLDR calls them, and their seconds.
@@ -104,7 +105,10 @@ def as_decimal(value: Any) -> Decimal | None:
 
 
 def money(amount: Any, currency: str) -> str:
-    """``1236`` and ``EUR`` → ``€1,236.00``; a currency without minor units has no decimals: ``¥1,200``."""
+    """``1236`` and ``EUR`` → ``€1,236.00``; a currency without minor units has no decimals: ``¥1,200``.
+
+    What is taken off has a real minus sign, as the templates write it: ``−€36.00``.
+    """
     number = as_decimal(amount)
     if number is None or not currency:
         return NOTHING
@@ -122,7 +126,7 @@ def number(value: Any, unit: str = "") -> str:
 def amount(value: Any) -> str:
     """Money of no one currency: ``1250`` → ``1,250.00``."""
     exact = as_decimal(value)
-    return NOTHING if exact is None else _decimal(str(exact), "#,##0.00", language(), region())
+    return NOTHING if exact is None else _decimal(str(exact), "#,##0.00", language(), region()).replace("-", MINUS)
 
 
 def gb(value: Any) -> str:
@@ -176,7 +180,7 @@ def _decimal(digits: str, pattern: str, language: str, region: str) -> str:
 
 @lru_cache(REMEMBERED)
 def _currency(digits: str, currency: str, language: str, region: str) -> str:
-    return format_currency(Decimal(digits), currency, locale=number_locale(language, region))
+    return format_currency(Decimal(digits), currency, locale=number_locale(language, region)).replace("-", MINUS)
 
 
 def _with_unit(text: str, unit: str) -> str:
@@ -249,6 +253,11 @@ def month(value: date | datetime | None) -> str:
 def weekday(value: datetime) -> str:
     """As short as a day can be said: ``Fri 27``."""
     return _date(timezone.localtime(value).date(), "weekday", language())
+
+
+def day_of_month(value: datetime) -> str:
+    """As short as a day can be said among those of several months: ``27 Nov``."""
+    return _date(timezone.localtime(value).date(), "day of a month", language())
 
 
 def clock(value: datetime | None) -> str:
@@ -351,8 +360,14 @@ def _clock(local: datetime, language: str) -> str:
 
 #: How a language writes a day, shortly: CLDR's own short forms are longer, or put commas into what stands in lists.
 DAYS = {
-    "en": {"weekday": "EEE d", "day": "EEE d MMM", "day of a year": "EEE d MMM y"},
-    "de": {"weekday": "ccc d.", "day": "ccc d. LLL", "day of a year": "ccc d. LLL y"},
+    "en": {"weekday": "EEE d", "day of a month": "d MMM", "day": "EEE d MMM", "day of a year": "EEE d MMM y"},
+    # Held together: a lone “Nov” at the beginning of a line reads as if it began a sentence.
+    "de": {
+        "weekday": f"ccc{NBSP}d.",
+        "day of a month": f"d.{NBSP}LLL",
+        "day": f"ccc{NBSP}d.{NBSP}LLL",
+        "day of a year": f"ccc{NBSP}d.{NBSP}LLL{NBSP}y",
+    },
 }
 
 

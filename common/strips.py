@@ -18,6 +18,8 @@ MOST_LABELS = 5
 MOST_WORDS = 12
 # A label begins at its tick; beyond this share of the strip it would be cut off.
 ROOM_FOR_LABEL = 0.9
+# Beyond this a day's number alone does not say which month it is of, and its weekday says little.
+MONTHS_ARE_NAMED = timedelta(weeks=4)
 
 
 def spoken(kind: str) -> str:
@@ -134,9 +136,10 @@ def _each_tick(start: datetime, end: datetime, zone: tzinfo) -> Iterator[Tick]:
         if moment >= start:
             moments.append(moment)
         wall += step
+    day = formats.day_of_month if end - start > MONTHS_ARE_NAMED else formats.weekday
     every = max(1, -(-len(moments) // MOST_LABELS))
     for index, moment in enumerate(moments):
-        label = formats.clock(moment) if short and moment.hour else formats.weekday(moment)
+        label = formats.clock(moment) if short and moment.hour else day(moment)
         fits = index % every == 0 and (moment - start) / (end - start) < ROOM_FOR_LABEL
         yield Tick(_hundredths(moment - start, end - start), label if fits else "")
 

@@ -92,7 +92,7 @@ def _tell_its_owner(key: SSHKey, user: User) -> None:
 def _tell(user: User, organization: Organization, key: SSHKey, by: User) -> None:
     is_own = user.pk == by.pk
     with written_for(user):
-        about = {"by": by.public_name, "name": key.name, "organization": organization.name}
+        about = {"by": by.known_as, "name": key.name, "organization": organization.name}
         tell(
             user=user,
             event=EventKind.SECURITY,

@@ -79,7 +79,7 @@ def canceled(booking: Booking, refund: Refund, why: StrOrPromise, note: str) -> 
             _("Canceled: %(machine)s") % {"machine": booking.machine.title},
             _("%(why)s: booking %(booking)s of %(machine)s, %(window)s.")
             % {"why": why, "booking": booking.reference, "machine": booking.machine.title, "window": window(booking)},
-            f"“{note}”" if note else "",
+            _("“%(note)s”") % {"note": note} if note else "",
             _together(back, of_it_before(refund.before, refund.currency), refund.because)
             if refund.price
             else _("Nothing was paid, so nothing is owed."),
@@ -95,7 +95,7 @@ def canceled(booking: Booking, refund: Refund, why: StrOrPromise, note: str) -> 
                 "booking-canceled",
                 _("Canceled: %(machine)s") % {"machine": booking.machine.name},
                 f"{why}: {booking.machine.name}, {window(booking)}. {free}".strip(),
-                f"“{note}”" if note else "",
+                _("“%(note)s”") % {"note": note} if note else "",
             )
 
 

@@ -63,7 +63,7 @@ def _tell_of_maintenance(
         subject=subject,
         paragraphs=[
             said % between,
-            f"“{upkeep.note}”" if upkeep.note else "",
+            _("“%(note)s”") % {"note": upkeep.note} if upkeep.note else "",
             "" if booking is None else _("You have booked it: %(window)s.") % {"window": window(booking)},
             told,
         ],

@@ -23,7 +23,7 @@ from bookings.services.cancel import cancel_declined
 from bookings.services.history import note
 from bookings.services.locks import locked
 from bookings.services.purposes import waits_until, why_not_for_it_any_more
-from common.formats import money, when_both, window
+from common.formats import money, when_both, window_both
 from common.languages import said_later
 from machines.models import Listing
 
@@ -84,7 +84,7 @@ def approve(*, approval_id: UUID, by: User, answer: str = "", now: datetime) -> 
     if reason := why_not_for_it_any_more(booking, now=now):
         raise BookingError(
             _("This cannot be approved as it is: %(who)s would be refused when they pay, and read this. “%(why)s”")
-            % {"who": booking.buyer.public_name, "why": reason}
+            % {"who": booking.buyer.known_as, "why": reason}
         )
     _decide(approval, ApprovalStatus.APPROVED, by=by, answer=answer, now=now)
     booking.hold_expires_at = max(booking.hold_expires_at, now + settings.MARKETPLACE_HOLD)
@@ -95,7 +95,7 @@ def approve(*, approval_id: UUID, by: User, answer: str = "", now: datetime) -> 
         approval,
         now=now,
         subject=_("Approved: %(machine)s") % {"machine": booking.machine.title},
-        said=_("%(who)s has agreed. Pay until %(until)s, and it is yours.") % {"who": by.public_name, "until": until},
+        said=_("%(who)s has agreed. Pay until %(until)s, and it is yours.") % {"who": by.known_as, "until": until},
         page=f"/bookings/{booking.pk}/pay/",
         button=_("Pay"),
         tone=Notification.Tone.GOOD,
@@ -125,7 +125,7 @@ def decline(*, approval_id: UUID, by: User, answer: str, now: datetime) -> Appro
         approval,
         now=now,
         subject=_("Not approved: %(machine)s") % {"machine": booking.machine.title},
-        said=_("%(who)s has not agreed: %(answer)s") % {"who": by.public_name, "answer": answer},
+        said=_("%(who)s has not agreed: %(answer)s") % {"who": by.known_as, "answer": answer},
         page=f"/bookings/{booking.pk}/",
         button=_("Open the booking"),
         tone=Notification.Tone.BAD,
@@ -162,14 +162,14 @@ def _tell_administrators(approval: Approval, *, now: datetime) -> None:
         user = membership.user
         with written_for(user):
             subject = _("%(who)s asks for %(price)s") % {
-                "who": booking.buyer.public_name,
+                "who": booking.buyer.known_as,
                 "price": money(booking.price_total, booking.currency),
             }
             said = [
                 _("%(machine)s, %(window)s, for %(name)s.")
                 % {
                     "machine": booking.machine.title,
-                    "window": window(booking.start, booking.end),
+                    "window": window_both(booking.start, booking.end),
                     "name": organization.name,
                 },
                 _("Why: %(reason)s") % {"reason": approval.reason},

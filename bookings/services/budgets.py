@@ -226,7 +226,7 @@ def whose(budget: Budget) -> str:
     if budget.project is not None:
         return _("the project %(name)s") % {"name": budget.project.name}
     if budget.member is not None:
-        return budget.member.public_name
+        return budget.member.known_as
     return budget.organization.name
 
 

@@ -120,7 +120,7 @@ def why_not_for_it_any_more(booking: Booking, *, extension: Charge | None = None
     organization = booking.organization
     if organization is None:
         return ""
-    about = {"who": booking.buyer.public_name, "name": organization.name}
+    about = {"who": booking.buyer.known_as, "name": organization.name}
     if not may_in(membership_of(booking.buyer, organization), OrganizationAction.BOOK):
         return _("%(who)s does not book for %(name)s any more, so this cannot be paid for it.") % about
     try:

@@ -95,7 +95,7 @@ def booking_detail(request: AuthenticatedRequest, pk: UUID) -> HttpResponse:
         "invoices": _invoices(booking) if OrganizationAction.SEE_INVOICES in powers else [],
         "access": access if sees_access else None,
         "payable": booking.is_payable(now=now),
-        "steps": steps(booking, now=now),
+        "steps": steps(booking, is_buyer=is_buyer, now=now),
         "payments": booking.payments.prefetch_related("refunds").order_by("timestamp"),
         "wipes": wipe_progress(booking) if booking.wipe_opened_at and not booking.is_automatic else [],
         "servers": progress(booking) if booking.wipe_opened_at and booking.is_automatic else [],

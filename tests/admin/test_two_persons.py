@@ -1,5 +1,6 @@
 """What is dangerous takes two administrators: one asks, with a reason, and another one confirms or declines."""
 
+import re
 import threading
 from datetime import timedelta
 from decimal import Decimal
@@ -276,6 +277,9 @@ def test_a_large_refund_is_asked_for_and_a_small_one_made(client, completed, adm
     assert not payment.refunds.exists()
     client.post(reverse("admin:billing_refund_add"), form | {"amount": "2"})
     assert payment.refunds.count() == 1
+    page = client.get(reverse("admin:billing_refund_add"), {"payment": payment.pk})
+    assert re.findall(r"<td>€([\d.]+)</td>", page.text) == [str(payment.amount_total), "2.00", str(payment.refundable)]
+    assert "can go back" not in client.get(reverse("admin:billing_refund_add"), {"payment": "none"}).text.lower()
 
 
 def test_no_form_makes_anybody_an_administrator(client, buyer, administrator):

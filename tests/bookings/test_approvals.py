@@ -40,7 +40,9 @@ def careful(institute) -> None:
 
 @pytest.fixture
 def asked(offer, colleague, now) -> Approval:
-    """8 EUR in three days."""
+    """8 EUR in three days, for somebody whom others know as their institution."""
+    colleague.user.organization_name = "Institute of Computing"
+    colleague.user.save(update_fields=["organization_name"])
     return book(offer, colleague, now, start=now + 3 * DAY, reason="The deadline is on Friday.").approval
 
 
@@ -58,7 +60,10 @@ def test_what_costs_more_than_the_limit_waits_and_administrators_are_told(asked,
     for text in (mail.text, mail.html):
         assert "The deadline is on Friday." in text
         assert page in text
-    assert Notification.objects.get(user=institute.owner, key=f"approval-asked:{asked.pk}").link == page
+    notice = Notification.objects.get(user=institute.owner, key=f"approval-asked:{asked.pk}")
+    assert notice.link == page
+    assert notice.title == "Bea Buyer asks for €8.00"
+    assert "UTC" in notice.text
     assert not OutgoingMail.objects.filter(user=colleague.user, key__startswith="booking-requested").exists()
 
 

@@ -58,6 +58,12 @@ def test_a_buyer_kept_waiting_by_a_quarantine_is_promised_a_refund_at_once(listi
     assert "full refund" in step.detail
 
 
+def test_a_running_booking_is_called_yours_to_nobody_but_its_buyer(running, now):
+    who = {True: "Yours", False: "In use"}
+    for is_buyer, called in who.items():
+        assert steps(running, is_buyer=is_buyer, now=now)[running.events.count()].title == called
+
+
 # What happened ----------------------------------------------------------------------------------------------
 
 

@@ -339,5 +339,5 @@ def test_a_net_payer_sees_what_is_taken_off(client, listing, buyer, now):
     assert (booking.tax_kind, booking.price_total) == ("reverse_charge", Decimal("6.72"))
     client.force_login(buyer)
     html = client.get(f"/bookings/{booking.pk}/").content.decode()
-    assert re.search(r"VAT, not charged</td><td class=\"num\">-€1\.28", html)
+    assert re.search(r"VAT, not charged</td><td class=\"num\">−€1\.28", html)
     assert "No VAT: reverse charge" in html

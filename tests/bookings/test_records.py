@@ -5,11 +5,14 @@ import importlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
 from types import ModuleType
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from billing.chargeback_reasons import REASONS
 from billing.models import RefundReason
@@ -19,7 +22,9 @@ from bookings.models import WipeMethod, WipeStatus
 from bookings.services.cancel import CancelReason
 from bookings.services.keys import COUNT_AGAIN, COUNT_NO_MORE
 from bookings.services.mismatch import sentence
+from common import formats
 from common.languages import in_language
+from tests.people import DAY, HOUR
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("accounts", "machines", "bookings", "billing", "marketplace")
@@ -206,6 +211,32 @@ def test_lines_are_said_as_germans_have_it(line, german):
     with in_language("de"):
         assert records.said(line).replace("\N{NO-BREAK SPACE}", " ") == german
     assert records.said(line) == line
+
+
+FRIDAY = datetime(2026, 11, 27, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("line", "german", "ends"),
+    [
+        ("To Fri 27 Nov, 09:00 UTC. It costs nothing.", "Bis {}. Es kostet nichts.", [FRIDAY]),
+        ("By Lab, until Fri 1 Jan 2027, 09:00 UTC.", "Durch Lab, bis {}.", [FRIDAY + 35 * DAY]),
+        ("€8 for Fri 27 Nov, 09:00 – 13:00 UTC.", "8,00 € für {}.", [FRIDAY, FRIDAY + 4 * HOUR]),
+        ("€8 for Fri 27 Nov, 09:00 – Mon 30 Nov, 09:00 UTC.", "8,00 € für {}.", [FRIDAY, FRIDAY + 3 * DAY]),
+    ],
+)
+def test_moments_are_said_in_the_readers_language_and_zone(line, german, ends):
+    with in_language("de"), timezone.override(ZoneInfo("Europe/Berlin")):
+        there = formats.window_both(*ends) if len(ends) == 2 else formats.when_both(*ends)
+        said = records.said(line, at=FRIDAY - 6 * DAY)
+    assert said.replace(formats.NBSP, " ") == german.format(there).replace(formats.NBSP, " ")
+    assert "CET (09:00" in said
+
+
+@pytest.mark.parametrize("moment", ["Thu 27 Nov, 09:00 UTC", "Tue 31 Nov, 09:00 UTC", "Fri 27 Nov, 09:00 CET"])
+def test_a_moment_that_was_not_written_like_this_then_stays(moment):
+    with in_language("de"):
+        assert moment in records.said(f"The end stays at {moment}.", at=FRIDAY)
 
 
 @pytest.mark.parametrize("words", ["I hope that he comes back.", "Sorry for 3 days.", "By train, until Monday."])

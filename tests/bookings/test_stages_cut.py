@@ -240,5 +240,5 @@ def test_after_a_cut_the_receipt_says_what_is_not_charged(client, long):
     cut_to_paid(charge_id=stage(long, 2).pk, now=long.start + 2 * HOUR)
     client.force_login(long.buyer)
     html = client.get(f"/bookings/{long.pk}/").content.decode()
-    assert re.search(r"Stages that are not charged</td><td class=\"num\">-€1,008\.00", html)
+    assert re.search(r"Stages that are not charged</td><td class=\"num\">−€1,008\.00", html)
     assert "€672.00" in html

@@ -35,7 +35,7 @@ def berlin() -> Iterator[None]:
     [
         (Decimal("1236"), "EUR", "€1,236.00"),
         (Decimal("0.5"), "USD", "$0.50"),
-        (Decimal("-12.30"), "GBP", "-£12.30"),
+        (Decimal("-12.30"), "GBP", "−£12.30"),
         (Decimal("1200"), "JPY", "¥1,200"),
         ("7.5", "EUR", "€7.50"),
     ],

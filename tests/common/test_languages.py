@@ -154,8 +154,8 @@ def test_what_a_service_refuses_is_in_the_readers_language(listing, german, now)
 def test_dates_and_money_are_written_as_in_german():
     at = datetime(2026, 11, 27, 9, 5, tzinfo=UTC)
     with in_language("de"), timezone.override(UTC):
-        assert formats.when(at, now=at) == "Fr 27. Nov, 09:05"
-        assert formats.day(at, now=at + 400 * DAY) == "Fr 27. Nov 2026"
+        assert formats.when(at, now=at) == "Fr_27._Nov, 09:05".replace("_", formats.NBSP)
+        assert formats.day(at, now=at + 400 * DAY) == "Fr 27. Nov 2026".replace(" ", formats.NBSP)
         assert formats.month(datetime(2026, 3, 1, tzinfo=UTC)) == "März 2026"
         assert formats.ago(at - 3 * DAY, now=at) == "vor 3 Tagen"
         assert formats.ago(at + HOUR, now=at) == "in 1 Stunde"
@@ -232,6 +232,7 @@ def test_history_is_written_in_english_and_read_in_german(held, now):
         assert (event.what, event.detail) == ("Canceled: not paid in time", "1 hour")
         assert records.said(event.what) == "Storniert: nicht rechtzeitig bezahlt"
         assert records.said("Stage 3 paid") == "Abschnitt 3 bezahlt"
+        # Nobody knows of which year.
         assert records.said("To Fri 27 Nov, 09:00 UTC. It costs nothing.").startswith("Bis Fri 27 Nov")
         assert records.said("Something that nobody knows") == "Something that nobody knows"
     assert records.said("Stage 3 paid") == "Stage 3 paid"

@@ -86,6 +86,13 @@ def test_days_are_marked_at_local_midnight_when_clocks_change():
     assert hours == [0, 24, 49, 73]
 
 
+@pytest.mark.parametrize(("weeks", "labels"), [(1, ["Mon 23", "Wed 25"]), (6, ["23 Nov", "2 Dec"])])
+def test_the_days_of_a_long_strip_say_their_month(weeks, labels):
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    ticks = make_strip([], start, start + timedelta(weeks=weeks)).ticks
+    assert [tick.label for tick in ticks if tick.label][:2] == labels
+
+
 def test_a_strip_ends_after_it_starts():
     with pytest.raises(ValueError, match="ends after it starts"):
         make_strip([], END, START)
@@ -172,7 +179,7 @@ def test_a_receipt_has_its_lines_and_its_total():
     )
     assert "3 days × €412.00" in html
     assert html.count("€1,236.00") == 2
-    assert "-€36.00" in html
+    assert "−€36.00" in html
 
 
 def test_a_terminal_copies_the_command_and_not_the_comment():

@@ -24,16 +24,22 @@ def local(moment: datetime) -> str:
     return f"{moment:%Y-%m-%dT%H:%M}"
 
 
+def listening(page: Page) -> None:
+    """Wait until htmx listens to what the page shows: it does a moment after it has swapped something in."""
+    page.wait_for_load_state()
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added")).to_have_count(0)
+
+
 def choose_window(page: Page, start: datetime, end: datetime) -> None:
     """Fill in both ends on a listing's page, and wait for the quote of each."""
-    page.wait_for_load_state()  # before that, nothing listens to the form yet
     for name, moment in (("start", start), ("end", end)):
+        listening(page)
         box = page.locator(f"#quote [name={name}]")
         if box.input_value() != local(moment):
             with page.expect_response(lambda response: "/quote/" in response.url):
                 box.fill(local(moment))
                 box.dispatch_event("change")
-    expect(page.locator("#quote .htmx-request, #quote.htmx-request")).to_have_count(0)
+    listening(page)
 
 
 def hold(page: Page, listing: str, *, start: int = 48, hours: int = 4) -> str:

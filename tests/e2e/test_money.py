@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect
 from pypdf import PdfReader
 
 from tests.e2e.conftest import Opens, Site
-from tests.e2e.steps import PAY, choose_window, fill_card, hold, hours_from_now, local, pay, wait_for_booking
+from tests.e2e.steps import PAY, choose_window, fill_card, hold, hours_from_now, listening, local, pay, wait_for_booking
 from tests.earning import IBAN
 from tests.people import FINGERPRINT, PASSWORD
 from tests.stripe_standin import DECLINED_WHEN_CHARGED, GOOD
@@ -66,12 +66,12 @@ def running(site: Site, browse: Opens, page: Page, *, hours: int) -> str:
 
 def ask_for(page: Page, end: datetime) -> None:
     """On the page of an extension: fill in another end, and wait for its price."""
-    page.wait_for_load_state()
+    listening(page)
     with page.expect_response(lambda response: "/extend/" in response.url):
         box = page.locator("#extension [name=end]")
         box.fill(local(end))
         box.dispatch_event("change")
-    expect(page.locator(".htmx-request")).to_have_count(0)
+    listening(page)
 
 
 def ends_at(site: Site, booking: str) -> datetime:
