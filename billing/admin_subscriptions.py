@@ -88,6 +88,7 @@ class SubscriptionPaymentAdmin(ShownAdmin):
         "tier",
         "money",
         "given_back",
+        "disputes",
         "tax_kind",
         "tax_rate",
         "period_start",
@@ -106,7 +107,7 @@ class SubscriptionPaymentAdmin(ShownAdmin):
 
     @admin.display(description="given back", ordering="refunded")
     def given_back(self, payment: SubscriptionPayment) -> str:
-        return formats.money(payment.refunded, payment.currency)
+        return formats.money(payment.given_back, payment.currency)
 
     @admin.action(description="Ask the processor for refunds", permissions=["operate"])
     def ask_the_processor(self, request: HttpRequest, queryset: QuerySet[SubscriptionPayment]) -> None:

@@ -111,7 +111,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
             if unreachable
             else gettext(
                 "What came back from the provider of %(organization)s could not be accepted. Try again; if that does "
-                "not help, its administrators see in its history what was wrong."
+                "not help, its administrators see on its page of single sign-on what was wrong."
             )
         ) % {"organization": sign_on.organization.name}
         status = 502 if unreachable else 403

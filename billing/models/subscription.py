@@ -118,6 +118,17 @@ class SubscriptionPayment(models.Model):
     period_end = models.DateTimeField()
     paid_at = models.DateTimeField()
     refunded = models.DecimalField(max_digits=12, decimal_places=2, default=Decimal(0))
+    disputes = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="The processor's Disputes about it, by their ids: what each said last (status, state, amount).",
+    )
+    disputed = models.DecimalField(
+        max_digits=12, decimal_places=2, default=Decimal(0), help_text="What banks have taken back and not decided."
+    )
+    charged_back = models.DecimalField(
+        max_digits=12, decimal_places=2, default=Decimal(0), help_text="What banks have taken back for good."
+    )
 
     class Meta:
         db_table = "subscription_payments"
@@ -127,7 +138,15 @@ class SubscriptionPayment(models.Model):
             models.CheckConstraint(
                 condition=Q(refunded__gte=0, refunded__lte=models.F("amount")), name="subscription_payments_refunded"
             ),
+            models.CheckConstraint(
+                condition=Q(disputed__gte=0, charged_back__gte=0), name="subscription_payments_taken_back"
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.amount} {self.currency}, {self.get_tier_display()}"
+
+    @property
+    def given_back(self) -> Decimal:
+        """What of it went back for good, by whichever way; never more than was paid."""
+        return min(self.refunded + self.charged_back, self.amount)

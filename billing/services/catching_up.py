@@ -102,4 +102,7 @@ def _plans_whose_refunds_are_here(listed: list[Listed]) -> set[str]:
 def _disputes_are(listed: list[Listed]) -> dict[str, bool]:
     ours = Chargeback.objects.filter(stripe_dispute__in=[thing.id for thing in listed])
     state = dict(ours.values_list("stripe_dispute", "state"))
+    plans = SubscriptionPayment.objects.filter(stripe_payment_intent__in={thing.about for thing in listed})
+    for disputes in plans.values_list("disputes", flat=True):
+        state |= {dispute: said["state"] for dispute, said in disputes.items()}
     return {thing.id: STATES.get(thing.status, "?") == state.get(thing.id) for thing in listed}

@@ -29,6 +29,7 @@ from billing.services import postings
 from billing.services.finding import paid_payment_behind
 from billing.services.invoices import issue_chargeback_note, issue_reinstatement
 from billing.services.payout_holds import place_hold
+from billing.services.plan_payments import record_dispute
 from billing.services.refunds import make_room
 from bookings.models import ChargeStatus
 from bookings.services.history import note
@@ -87,18 +88,25 @@ def take_dispute_named(stripe_dispute: str, *, now: datetime) -> Chargeback | No
 def take_dispute(dispute: Dispute, *, now: datetime) -> Chargeback | None:
     """Write down what a dispute says. Any order, any number of times: the result is the same.
 
-    One about a plan is told to administrators, who see to it by hand.
+    One about a plan is written into the plan's payment; ``None`` for it, too.
 
     Raises:
         PaymentError: its status or currency is one that nobody has thought of; a person is needed.
     """
     payment = paid_payment_behind(dispute.payment_intent, now=now)
     if payment is None:
-        _tell_of_plan(dispute, now=now)
+        plans = SubscriptionPayment.objects.filter(stripe_payment_intent=dispute.payment_intent or None)
+        if (of_plan := plans.first()) is not None:
+            _check(dispute, of_plan.currency)
+            _write_down_of_plan(dispute, now=now)
         return None
-    if dispute.status not in STATES or dispute.currency != payment.currency:
-        raise PaymentError(f"Dispute {dispute.id} is {dispute.status}, in {dispute.currency}: nothing is known to do.")
+    _check(dispute, payment.currency)
     return _write_down(payment, dispute, now=now)
+
+
+def _check(dispute: Dispute, currency: str) -> None:
+    if dispute.status not in STATES or dispute.currency != currency:
+        raise PaymentError(f"Dispute {dispute.id} is {dispute.status}, in {dispute.currency}: nothing is known to do.")
 
 
 @transaction.atomic
@@ -171,12 +179,9 @@ def _tell(chargeback: Chargeback, *, is_looked_at: bool, now: datetime) -> None:
 
 
 @transaction.atomic
-def _tell_of_plan(dispute: Dispute, *, now: datetime) -> None:
-    """Administrators, once for each status, of a dispute about the payment of a plan; it has no row and no posting."""
-    paid = SubscriptionPayment.objects.filter(stripe_payment_intent=dispute.payment_intent or None)
-    payment = paid.select_related("subscription__user").first()
-    if payment is None:
-        return
+def _write_down_of_plan(dispute: Dispute, *, now: datetime) -> None:
+    """With its postings and documents. Administrators are told once for each status."""
+    payment = record_dispute(dispute=dispute, state=STATES[dispute.status], now=now)
     page = reverse("admin:billing_subscriptionpayment_change", args=[payment.pk])
     key = f"plan-dispute:{dispute.id}:{dispute.status}"
     for user in administrators():
@@ -206,7 +211,7 @@ def _of_plan(dispute: Dispute, payment: SubscriptionPayment) -> list[str]:
     return [
         _("A bank disputes %(amount)s of a plan: %(status)s") % about,
         f"{whose} {_to_answer(dispute.evidence_due_by)}",
-        _("It is kept by hand: nothing is posted, and the plan goes on."),
+        _("The plan goes on until somebody ends it."),
     ]
 
 

@@ -287,7 +287,14 @@ QUESTIONS: dict[str, str] = {
     """,
     # Plans.
     "subscription_payment": _agree(
-        "subscription_payment", "subscription_payments", "id", {"processor": "amount - refunded"}
+        "subscription_payment",
+        "subscription_payments",
+        "id",
+        {
+            "processor": "amount - refunded - charged_back - disputed",
+            "chargebacks": "disputed",
+            "losses": "greatest(refunded + charged_back - amount, 0)",
+        },
     ),
     # Accounts as a whole.
     "refunds_account": _on_their_way("refunds", "refunds", "requested", sign="-"),

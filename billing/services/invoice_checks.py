@@ -179,14 +179,14 @@ def _payouts() -> Iterator[str]:
 
 
 def _subscriptions() -> Iterator[str]:
-    """Each paid period of a plan has an invoice of its amount, and what was refunded of it is credited."""
+    """Each paid period of a plan has an invoice of its amount, and what went back of it is credited."""
     paid = SubscriptionPayment.objects.prefetch_related("invoices")
     for payment in paid.iterator(chunk_size=A_CHUNK):
         rows = list(payment.invoices.all())
         invoiced = sum((row.gross for row in rows if row.corrects_id is None), ZERO)
         credited = sum((row.signed_gross for row in rows if row.corrects_id is not None), ZERO)
-        if (invoiced, -credited) != (payment.amount, payment.refunded):
-            yield f"Subscription payment {payment.pk}: {payment.amount} paid and {payment.refunded} refunded, {invoiced} invoiced and {-credited} credited."
+        if (invoiced, -credited) != (payment.amount, payment.given_back):
+            yield f"Subscription payment {payment.pk}: {payment.amount} paid and {payment.given_back} given back, {invoiced} invoiced and {-credited} credited."
 
 
 def _earnings(by: str, *, kinds: tuple[str, ...] = EARNINGS) -> dict[Any, Decimal]:

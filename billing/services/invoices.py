@@ -194,25 +194,31 @@ def issue_reinstatement(*, chargeback: Chargeback, now: datetime) -> list[Invoic
 
 
 @in_english()
-def issue_subscription_credit_note(*, subscription_payment: SubscriptionPayment, now: datetime) -> Invoice | None:
-    """For what has been refunded of a period of a plan and is in no credit note yet; ``None`` where that is nothing."""
+def issue_subscription_credit_note(
+    *, subscription_payment: SubscriptionPayment, now: datetime, why: str = "Refunded"
+) -> Invoice | None:
+    """For what went back of a period of a plan and is in no credit note yet; ``None`` where that is nothing."""
     invoice = _first_of_plan(subscription_payment)
     if invoice is None:
         return None
-    wanted = subscription_payment.refunded - credited(invoice)
-    return _credit(invoice, wanted, "Refunded", now=now, subscription_payment=subscription_payment)
+    wanted = subscription_payment.given_back - credited(invoice)
+    return _credit(invoice, wanted, why, now=now, subscription_payment=subscription_payment)
 
 
 @in_english()
-def issue_subscription_reinstatement(*, subscription_payment: SubscriptionPayment, now: datetime) -> list[Invoice]:
-    """For what credit notes of a period of a plan took back and was kept after all, because the refund has failed."""
+def issue_subscription_reinstatement(
+    *, subscription_payment: SubscriptionPayment, now: datetime, why: str = "Not refunded after all"
+) -> list[Invoice]:
+    """For what credit notes of a period of a plan took back and was kept after all: the refund has failed, or a bank has
+    decided otherwise.
+    """
     invoice = _first_of_plan(subscription_payment)
     if invoice is None:
         return []
-    wanted = credited(invoice) - subscription_payment.refunded
+    wanted = credited(invoice) - subscription_payment.given_back
     notes = invoice.corrections.filter(series=Series.CREDIT_NOTE)
     about = {"subscription_payment": subscription_payment}
-    return _reinstate(invoice, notes, wanted, "Not refunded after all", now=now, **about)
+    return _reinstate(invoice, notes, wanted, why, now=now, **about)
 
 
 def _first_of_plan(paid: SubscriptionPayment) -> Invoice | None:

@@ -11,12 +11,16 @@ from accounts.models import User
 from accounts.tax import details_of, treatment_of
 from billing import gateway
 from billing.errors import PaymentError
+from billing.gateway import Dispute
 from billing.gateway.subscriptions import RemoteInvoice
-from billing.models import Subscription, SubscriptionPayment, Tier
+from billing.models import ChargebackState, Subscription, SubscriptionPayment, Tier
 from billing.services import invoices, postings
 from common.money import Currency, from_minor
 
 log = logging.getLogger(__name__)
+
+#: What documents say of chargebacks of plans.
+TAKEN_BACK, GIVEN_AGAIN = "Taken back by the cardholder's bank", "Given back by the cardholder's bank"
 
 
 def record_payment(row: Subscription, invoice: RemoteInvoice, tier: Tier | None, *, now: datetime) -> None:
@@ -89,6 +93,33 @@ def _set_given_back(payment: SubscriptionPayment, back: Decimal, *, now: datetim
     invoices.issue_subscription_credit_note(subscription_payment=payment, now=now)
     invoices.issue_subscription_reinstatement(subscription_payment=payment, now=now)
     return True
+
+
+def record_dispute(*, dispute: Dispute, state: ChargebackState, now: datetime) -> SubscriptionPayment:
+    """Write down what a bank asks, takes or decides about a payment of a plan: any order, any number of times.
+
+    Raises:
+        SubscriptionPayment.DoesNotExist: it is about none.
+    """
+    found = SubscriptionPayment.objects.get(stripe_payment_intent=dispute.payment_intent)
+    row = Subscription.objects.select_for_update(of=("self",)).get(pk=found.subscription_id)
+    payment = SubscriptionPayment.objects.select_related("subscription__user").get(pk=found.pk)
+    said = {"status": dispute.status, "state": str(state), "amount": str(from_minor(dispute.amount, dispute.currency))}
+    if payment.disputes.get(dispute.id) == said:
+        return payment
+    payment.disputes = {**payment.disputes, dispute.id: said}
+    payment.disputed = _taken(payment, ChargebackState.OPEN)
+    payment.charged_back = _taken(payment, ChargebackState.LOST)
+    payment.save(update_fields=["disputes", "disputed", "charged_back"])
+    row.save(update_fields=["updated_at"])
+    postings.subscription_moved(payment, now=now)
+    invoices.issue_subscription_credit_note(subscription_payment=payment, why=TAKEN_BACK, now=now)
+    invoices.issue_subscription_reinstatement(subscription_payment=payment, why=GIVEN_AGAIN, now=now)
+    return payment
+
+
+def _taken(payment: SubscriptionPayment, state: ChargebackState) -> Decimal:
+    return sum((Decimal(said["amount"]) for said in payment.disputes.values() if said["state"] == state), Decimal(0))
 
 
 # The tax -----------------------------------------------------------------------------------------------

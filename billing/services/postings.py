@@ -333,17 +333,28 @@ def provider_tax(payout: Payout, *, now: datetime) -> None:
 
 
 def subscription_moved(paid: SubscriptionPayment, *, now: datetime) -> None:
-    """Bring the ledger to what was paid of a period of a plan, less what has been refunded."""
-    before = total_of(transaction__subscription_payment=paid, account__kind=AccountKind.PROCESSOR)
-    after = paid.amount - paid.refunded
-    net_before, tax_before = split_of(paid.tax_kind, paid.tax_rate, before, paid.currency)
-    net, tax = split_of(paid.tax_kind, paid.tax_rate, after, paid.currency)
+    """Bring the ledger to what was paid of a period of a plan, less what has been refunded and what banks have taken.
+
+    What is not decided is with the bank; what went back twice is lost.
+    """
+
+    def moved(*kinds: AccountKind) -> Decimal:
+        return total_of(transaction__subscription_payment=paid, account__kind__in=kinds)
+
+    before = moved(AccountKind.PROCESSOR)
+    after = paid.amount - paid.refunded - paid.charged_back - paid.disputed
+    kept_before, kept = -moved(AccountKind.SUBSCRIPTIONS, AccountKind.TAX), paid.amount - paid.given_back
+    lost = paid.refunded + paid.charged_back - paid.given_back
+    net_before, tax_before = split_of(paid.tax_kind, paid.tax_rate, kept_before, paid.currency)
+    net, tax = split_of(paid.tax_kind, paid.tax_rate, kept, paid.currency)
     post(
         kind=Posting.SUBSCRIPTION if after >= before else Posting.SUBSCRIPTION_REFUND,
         key=f"subscription:{paid.pk}:{_count(subscription_payment=paid)}",
         currency=paid.currency,
         sides=[
             Side(AccountKind.PROCESSOR, after - before),
+            Side(AccountKind.CHARGEBACKS, paid.disputed - moved(AccountKind.CHARGEBACKS)),
+            Side(AccountKind.LOSSES, lost - moved(AccountKind.LOSSES)),
             Side(AccountKind.SUBSCRIPTIONS, net_before - net),
             Side(AccountKind.TAX, tax_before - tax),
         ],

@@ -338,14 +338,16 @@ DIFFERENCES = (
         AND {_QUIET}
         AND NOT (t.kind IN ('refund', 'chargeback') AND {_OF_A_PLAN})
     """,
-    # Plans' disputes have no rows here: each of their statuses is said once.
+    # Disputes about plans stand in what was paid for the plan.
     _INTO
     + f"""
-    SELECT %(run)s, 'subscription_disputed', '', t.id, said.what
-    FROM theirs t, LATERAL (SELECT format('%%s %%s of %%s %%s (%%s) is about a plan: it is kept by hand',
-        %(thing)s::text, t.id, t.amount, t.currency, t.status) AS what) said
-    WHERE t.kind = 'chargeback' AND %(kind)s = 'chargeback' AND t.status = ANY(%(moves)s) AND {_OF_A_PLAN}
-        AND NOT EXISTS (SELECT FROM reconciliation_differences d WHERE d.theirs = t.id AND d.what = said.what)
+    SELECT %(run)s, 'subscription_disputed', p.id::text, t.id,
+        format('%%s %%s of %%s %%s (%%s) is about a plan, whose payment says %%s of it', %(thing)s::text, t.id, t.amount,
+               t.currency, t.status, coalesce(ours::text, 'nothing'))
+    FROM theirs t JOIN subscription_payments p ON p.stripe_payment_intent = t.about
+    CROSS JOIN LATERAL (SELECT p.disputes -> t.id AS ours) known
+    WHERE t.kind = 'chargeback' AND %(kind)s = 'chargeback' AND t.created < %(settled)s AND {_QUIET}
+        AND (ours IS NULL OR ours ->> 'status' <> t.status OR (ours ->> 'amount')::numeric <> t.amount)
     """,
     _INTO
     + f"""

@@ -4,17 +4,20 @@ import threading
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from accounts.models import OutgoingMail
 from billing.models import (
     AccountKind,
     Chargeback,
     ChargebackState,
+    Invoice,
     Payment,
     PayoutHold,
     Refund,
     RefundReason,
     RefundStatus,
+    SubscriptionPayment,
 )
 from billing.services import chargebacks, postings, refunds
 from billing.services.check import problems
@@ -71,9 +74,9 @@ def test_of_a_booking_that_was_canceled_meanwhile_a_person_sees_whose_it_is(
 ):
     dispute = processor.open_dispute(payment.stripe_payment_intent)
     decide(processor, dispute, "lost", now=now)
-    cancel_booking(booking_id=payment.booking_id, by=provider, now=now, expected_back=Decimal("0.00"))
+    cancel_booking(booking_id=payment.booking_id, by=provider, now=now + HOUR, expected_back=Decimal("0.00"))
     for status in [*appeal, "won"]:
-        chargeback = decide(processor, dispute, status, now=now + HOUR)
+        chargeback = decide(processor, dispute, status, now=now + 2 * HOUR)
 
     assert "We look at what of it is the buyer's first" in told_of(chargeback, provider)
     assert "Give the buyer back what is theirs" in told_of(chargeback, administrator)
@@ -82,8 +85,8 @@ def test_of_a_booking_that_was_canceled_meanwhile_a_person_sees_whose_it_is(
 
     reason, why = RefundReason.DISPUTE, "You had canceled."
     refunds.give_back(payment=payment, amount=Decimal("8.00"), reason=reason, why=why, by=administrator, now=now)
-    refunds.make_due_refunds(now=now + HOUR)
-    release_hold(hold=hold, reason="Given back.", by=administrator, second=another_administrator(), now=now + HOUR)
+    refunds.make_due_refunds(now=now + 2 * HOUR)
+    release_hold(hold=hold, reason="Given back.", by=administrator, second=another_administrator(), now=now + 2 * HOUR)
     assert sum(refund["amount"] for refund in processor.holds("refund")) == 800
     assert problems() == list(findings()) == []
 
@@ -103,6 +106,46 @@ def test_a_refund_that_was_given_up_meanwhile_is_asked_for_again(processor, paym
     refunds.make_due_refunds(now=now + HOUR)
     assert (buyers(payment), sum(refund["amount"] for refund in processor.holds("refund"))) == (0, 800)
     assert problems() == list(findings()) == []
+
+
+def test_what_banks_take_of_a_plan_is_posted_and_credited_and_given_again(shop, buyer, administrator):
+    shop.subscribe(buyer)
+    paid = SubscriptionPayment.objects.get()
+    processor, dispute = shop.processor, shop.processor.open_dispute(paid.stripe_payment_intent)
+    sold = balance(AccountKind.SUBSCRIPTIONS, currency="EUR"), balance(AccountKind.TAX, currency="EUR")
+
+    def hears(status: str, documents: list[tuple[str, str]]) -> None:
+        if status == "appeal":
+            processor.appeal_dispute(dispute["id"])
+        elif status:
+            processor.close_dispute(dispute["id"], won=status == "won")
+        for _ in range(2):
+            assert chargebacks.take_dispute_named(dispute["id"], now=shop.now) is None
+        paid.refresh_from_db()
+        assert problems() == list(findings()) == []
+        issued = Invoice.objects.exclude(corrects=None).order_by("issued_at", "pk")
+        assert [(row.series, str(row.gross)) for row in issued] == documents
+
+    hears("", [])
+    assert (paid.disputed, paid.charged_back) == (79, 0)
+    assert balance(AccountKind.CHARGEBACKS, currency="EUR") == 79
+    hears("lost", [("CN", "79.00")])
+    assert (paid.disputed, paid.charged_back, paid.given_back) == (0, 79, 79)
+    assert balance(AccountKind.SUBSCRIPTIONS, currency="EUR") == balance(AccountKind.TAX, currency="EUR") == 0
+    # A refund that somebody began in the dashboard in spite of it: what went back twice is lost.
+    with transaction.atomic():
+        paid.refunded = Decimal("9.00")
+        paid.save(update_fields=["refunded"])
+        postings.subscription_moved(paid, now=shop.now)
+    assert balance(AccountKind.LOSSES, currency="EUR") == 9
+    with transaction.atomic():
+        paid.refunded = Decimal(0)
+        paid.save(update_fields=["refunded"])
+        postings.subscription_moved(paid, now=shop.now)
+    hears("appeal", [("CN", "79.00"), ("SUB", "79.00")])
+    hears("won", [("CN", "79.00"), ("SUB", "79.00")])
+    assert (balance(AccountKind.SUBSCRIPTIONS, currency="EUR"), balance(AccountKind.TAX, currency="EUR")) == sold
+    assert balance(AccountKind.CHARGEBACKS, currency="EUR") == 0
 
 
 @pytest.fixture

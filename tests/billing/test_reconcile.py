@@ -21,7 +21,7 @@ from billing.models import (
     SubscriptionPayment,
     WebhookEvent,
 )
-from billing.services import refunds
+from billing.services import chargebacks, refunds
 from billing.services.ledger import Side, post
 from billing.services.reconcile import NONE_THERE, reconcile
 from tests.billing.at_processor import hear, pay_at, told
@@ -359,15 +359,18 @@ def test_no_more_than_so_many_are_looked_up(processor, payment, now, later, monk
     assert found(reconcile(now=later, since=now - 7 * DAY)) == {"payment_missing_there"}
 
 
-def test_a_dispute_about_a_plan_is_said_to_be_kept_by_hand_once(shop, buyer):
+def test_a_dispute_about_a_plan_is_a_difference_until_its_payment_knows(shop, buyer):
     shop.subscribe(buyer)
     dispute = shop.processor.open_dispute(SubscriptionPayment.objects.get().stripe_payment_intent)
     run = reconcile(now=shop.now + 2 * HOUR)
     assert found(run) == {"subscription_disputed"}
-    assert "is about a plan: it is kept by hand" in run.differences.get().what
+    assert "is about a plan, whose payment says nothing of it" in run.differences.get().what
+    chargebacks.take_dispute_named(dispute["id"], now=shop.now + 2 * HOUR)
     assert found(reconcile(now=shop.now + DAY)) == set()
     shop.processor.close_dispute(dispute["id"], won=False)
     assert found(reconcile(now=shop.now + 2 * DAY)) == {"subscription_disputed"}
+    chargebacks.take_dispute_named(dispute["id"], now=shop.now + 2 * DAY)
+    assert found(reconcile(now=shop.now + 3 * DAY)) == set()
 
 
 # Running it --------------------------------------------------------------------------------------------
