@@ -82,7 +82,7 @@ def test_each_role_sees_what_it_may(client, organization, other_buyer, role):
     make_project(organization)
     client.force_login(other_buyer)
     page = client.get(address("organization_detail", organization)).text
-    assert f"You are {role.label.lower()}" in page
+    assert f"Your role: {role.label.lower()}" in page
     tabs = {
         tab
         for tab in TABS[ADMINISTRATOR]

@@ -273,4 +273,4 @@ def test_the_check_finds_a_gap(issued):
     assert "the counter stands at 1, the last number is 3" in said
     assert "after 0 comes 3" in said
     assert "its gross is 119.00 in the document and 120.00 beside it" in said
-    assert "119.00 paid and 0.00 refunded, 120.00 invoiced" in said
+    assert "119.00 paid and 0.00 given back, 120.00 invoiced" in said
