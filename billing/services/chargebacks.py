@@ -30,10 +30,9 @@ from billing.services.finding import paid_payment_behind
 from billing.services.invoices import issue_chargeback_note, issue_reinstatement
 from billing.services.payout_holds import place_hold
 from billing.services.plan_payments import record_dispute
-from billing.services.refunds import make_room
+from billing.services.refunds import locked_payment, make_room
 from bookings.models import ChargeStatus
 from bookings.services.history import note
-from bookings.services.locks import locked
 from common.formats import lowered, money, when_both
 from common.languages import in_english
 from common.money import from_minor
@@ -111,9 +110,8 @@ def _check(dispute: Dispute, currency: str) -> None:
 
 @transaction.atomic
 def _write_down(payment: Payment, dispute: Dispute, *, now: datetime) -> Chargeback:
-    booking = locked(payment.booking_id)
-    payment = Payment.objects.select_for_update(of=("self",)).select_related("payer", "provider").get(pk=payment.pk)
-    payment.booking = booking
+    payment = locked_payment(payment.pk)
+    booking = payment.booking
     chargeback = Chargeback.objects.select_for_update(of=("self",)).filter(stripe_dispute=dispute.id).first()
     before = chargeback.state if chargeback else None
     chargeback = chargeback or Chargeback(
@@ -244,10 +242,11 @@ def _to_administrators(chargeback: Chargeback, *, is_looked_at: bool) -> list[st
 
 
 def _still_to_see_to(payment: Payment) -> str:
-    about = {"amount": money(postings.credit_of(payment), payment.currency)}
+    credit = postings.credit_of(payment)
+    about = {"amount": money(credit, payment.currency)}
     owed = (
         _("The buyer has %(amount)s of it with us: ask for the refund that was given up again.") % about
-        if postings.credit_of(payment)
+        if credit
         else ""
     )
     look = _(

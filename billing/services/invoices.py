@@ -49,6 +49,8 @@ KINDS = {
     Series.SELF_BILLING_CREDIT: "self_billing_credit",
 }
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+#: What documents say of chargebacks.
+TAKEN_BACK, GIVEN_AGAIN = "Taken back by the cardholder's bank", "Given back by the cardholder's bank"
 
 
 def document_of(invoice: Invoice) -> InvoiceDocument:
@@ -159,7 +161,7 @@ def issue_chargeback_note(*, chargeback: Chargeback, now: datetime) -> Invoice |
 
     ``None`` where there is nothing to correct.
     """
-    return _credit_payment(chargeback.payment, "Taken back by the cardholder's bank", now=now, chargeback=chargeback)
+    return _credit_payment(chargeback.payment, TAKEN_BACK, now=now, chargeback=chargeback)
 
 
 def _credit_payment(payment: Payment, why: str, *, now: datetime, **about: Refund | Chargeback) -> Invoice | None:
@@ -190,7 +192,7 @@ def issue_reinstatement(*, chargeback: Chargeback, now: datetime) -> list[Invoic
         return []
     notes = Invoice.objects.filter(series=Series.CREDIT_NOTE, chargeback=chargeback)
     about = {"payment": chargeback.payment, "chargeback": chargeback}
-    return _reinstate(invoice, notes, wanted, "Given back by the cardholder's bank", now=now, **about)
+    return _reinstate(invoice, notes, wanted, GIVEN_AGAIN, now=now, **about)
 
 
 @in_english()

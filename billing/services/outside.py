@@ -19,9 +19,8 @@ from billing.models import Payment, Refund, RefundReason, RefundStatus
 from billing.services import postings
 from billing.services.finding import paid_payment_behind
 from billing.services.invoices import issue_credit_note
-from billing.services.refunds import UNDER_WAY, make_room, synchronise_refund, write_down
+from billing.services.refunds import UNDER_WAY, locked_payment, make_room, synchronise_refund, write_down
 from bookings.services.history import note
-from bookings.services.locks import locked
 from common.formats import lowered, money
 from common.languages import in_english
 from common.money import from_minor
@@ -104,9 +103,7 @@ def take_outside_refund(made: MadeRefund, *, now: datetime) -> Refund | None:
 
 @transaction.atomic
 def _write_down(payment: Payment, made: MadeRefund, *, now: datetime) -> Refund:
-    booking = locked(payment.booking_id)
-    payment = Payment.objects.select_for_update(of=("self",)).select_related("payer", "provider").get(pk=payment.pk)
-    payment.booking = booking
+    payment = locked_payment(payment.pk)
     known = Refund.objects.filter(stripe_refund=made.id).first()
     if known is not None:
         return known

@@ -19,9 +19,6 @@ from common.money import Currency, from_minor
 
 log = logging.getLogger(__name__)
 
-#: What documents say of chargebacks of plans.
-TAKEN_BACK, GIVEN_AGAIN = "Taken back by the cardholder's bank", "Given back by the cardholder's bank"
-
 
 def record_payment(row: Subscription, invoice: RemoteInvoice, tier: Tier | None, *, now: datetime) -> None:
     """A paid invoice of the processor's, once: with our own invoice and in the ledger. The row is locked."""
@@ -113,8 +110,8 @@ def record_dispute(*, dispute: Dispute, state: ChargebackState, now: datetime) -
     payment.save(update_fields=["disputes", "disputed", "charged_back"])
     row.save(update_fields=["updated_at"])
     postings.subscription_moved(payment, now=now)
-    invoices.issue_subscription_credit_note(subscription_payment=payment, why=TAKEN_BACK, now=now)
-    invoices.issue_subscription_reinstatement(subscription_payment=payment, why=GIVEN_AGAIN, now=now)
+    invoices.issue_subscription_credit_note(subscription_payment=payment, why=invoices.TAKEN_BACK, now=now)
+    invoices.issue_subscription_reinstatement(subscription_payment=payment, why=invoices.GIVEN_AGAIN, now=now)
     return payment
 
 

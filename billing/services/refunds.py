@@ -277,14 +277,24 @@ def give_up(*, refund_id: UUID, why: str, now: datetime) -> None:
         _set_failed(refund, why, now=now)
 
 
-def _locked(refund_id: UUID) -> Refund:
-    """The refund's row, locked after its booking's and its payment's: what is posted for it touches all three."""
-    payment_id, booking_id = Refund.objects.values_list("payment_id", "payment__booking_id").get(pk=refund_id)
-    booking = locked(booking_id)
+def locked_payment(payment_id: UUID) -> Payment:
+    """The payment, locked until the transaction ends, with its people loaded, and its booking locked before it.
+
+    Raises:
+        Payment.DoesNotExist: there is none.
+    """
+    booking = locked(Payment.objects.values_list("booking_id", flat=True).get(pk=payment_id))
     payments = Payment.objects.select_for_update(of=("self",)).select_related("payer", "provider")
     payment = payments.get(pk=payment_id)
+    payment.booking = booking
+    return payment
+
+
+def _locked(refund_id: UUID) -> Refund:
+    """The refund's row, locked after its booking's and its payment's: what is posted for it touches all three."""
+    payment = locked_payment(Refund.objects.values_list("payment_id", flat=True).get(pk=refund_id))
     refund = Refund.objects.select_for_update().get(pk=refund_id)
-    refund.payment, payment.booking = payment, booking
+    refund.payment = payment
     return refund
 
 
