@@ -117,9 +117,8 @@ def test_killed_and_started_again_it_finds_its_data(serving: Serving) -> None:
     before = serving.living()
 
     serving.kill()  # no chance to tidy up
-    taken = serving.start(60)
+    serving.start()
 
-    assert taken < 30
     assert not set(before) & set(serving.living())
     settings = serving.settings()
     with psycopg.connect(settings["DATABASE_URL"]) as connection:
