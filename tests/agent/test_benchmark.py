@@ -280,14 +280,16 @@ def test_iperf3_measures_both_directions(context):
     needs("iperf3")
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
         port = other.server_port
-    server = subprocess.Popen(["iperf3", "-s", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = ["iperf3", "-s", "-p", str(port), "--forceflush"]
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        time.sleep(0.5)
+        while "listening" not in (line := server.stdout.readline()):
+            assert line, "the iperf3 server has ended"
         target = {"host": "127.0.0.1", "port": port}
         part = benchmark.measure_network(payload(iperf3=target), context, 1)
     finally:
         server.kill()
-        server.wait()
+        server.communicate()
     assert part.details["method"] == "iperf3"
     assert part.values["network_bandwidth_gbps"] > 0
     assert part.tools["iperf3"].startswith("3.")

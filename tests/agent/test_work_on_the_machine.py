@@ -86,10 +86,11 @@ def test_where_sshd_includes_no_files_the_keys_lie_in_the_home(machine, booking,
 
 def test_at_the_end_nobody_gets_in_though_nothing_else_happens(machine, booking, key):
     account = f"rsm-{booking}"
-    payload = provision_payload(booking, key, end=datetime.now(UTC) + timedelta(seconds=6))
+    end = datetime.now(UTC) + timedelta(seconds=12)
+    payload = provision_payload(booking, key, end=end)
     assert work(machine, "provision", payload)["status"] == "done"
     assert machine.ssh(account, key, "true").returncode == 0
-    time.sleep(6)
+    time.sleep(max(0, (end - datetime.now(UTC)).total_seconds()) + 1)  # the keys expire by full seconds
     assert machine.ssh(account, key, "true").returncode == 255
     # Moved later, it works again; moved into the past, it is over.
     assert work(machine, "provision", provision_payload(booking, key))["status"] == "done"
