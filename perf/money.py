@@ -21,7 +21,8 @@ from billing.models import Payment, RefundReason
 from billing.services import payments, refunds
 from billing.services.cards import Means
 from billing.services.check import problems
-from billing.services.reconcile import comparisons, reconcile
+from billing.services.comparisons import comparisons
+from billing.services.reconcile import reconcile
 from bookings.models import Booking
 from bookings.services.request import request_booking
 from common.money import to_minor

@@ -12,8 +12,15 @@ import pytest
 from django.conf import settings
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.utils import timezone
+from pytest_django.fixtures import Settings
 
-pytest_plugins = ["tests.people", "tests.stripe_standin", "tests.stripe_server.fixtures", "tests.plans"]
+pytest_plugins = [
+    "tests.people",
+    "tests.stripe_standin",
+    "tests.stripe_server.fixtures",
+    "tests.plans",
+    "tests.deletion",
+]
 
 CHROMIUM = Path("/usr/bin/chromium")
 OF_THE_MODELS = ("django_content_type", "auth_permission")
@@ -60,6 +67,15 @@ def quick_flush() -> Iterator[None]:
 def now() -> datetime:
     """The time that a test takes as its own, read once. Dates in tests are relative to it."""
     return timezone.now().replace(microsecond=0)
+
+
+@pytest.fixture
+def stored(settings: Settings, tmp_path: Path) -> Path:
+    """The folder of a storage of the test's own: documents of other tests have the same numbers."""
+    folder = tmp_path / "stored"
+    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(folder)}}
+    settings.STORAGES = {**settings.STORAGES, "default": backend}
+    return folder
 
 
 @pytest.fixture(scope="session")

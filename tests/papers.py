@@ -19,6 +19,8 @@ from billing.documents.facts import (
     StatementLine,
     StatementTotal,
 )
+from billing.documents.figures import check
+from billing.documents.xml import invoice_xml
 from common.money import minor_unit, rounded
 
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
@@ -246,3 +248,10 @@ def _statement_total(currency: str, count: int) -> StatementTotal:
         )
     nets, taxes = sum((row.net for row in rows), Decimal(0)), sum((row.tax for row in rows), Decimal(0))
     return StatementTotal(currency=currency, lines=tuple(rows), net=nets, tax=taxes, amount=nets + taxes)
+
+
+def is_faultless(document: InvoiceDocument) -> bool:
+    """Its figures agree, and its XML keeps the rules of EN 16931."""
+    check(document)
+    assert broken_rules(invoice_xml(document)) == []
+    return True

@@ -14,9 +14,9 @@ from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
 from billing.gateway.listing import Listed, Lists
 from billing.models import Chargeback, Refund, SubscriptionPayment
 from billing.services.chargebacks import STATES, take_dispute_named
+from billing.services.comparisons import REFUNDS
 from billing.services.outside import take_refund
 from billing.services.plan_payments import take_over_refunds
-from billing.services.reconcile import REFUNDS
 from common.money import from_minor
 
 log = logging.getLogger(__name__)

@@ -26,8 +26,8 @@ from billing.models import (
     SubscriptionPayment,
 )
 from billing.services import postings
+from billing.services.credit_notes import issue_chargeback_note, issue_reinstatement
 from billing.services.finding import paid_payment_behind
-from billing.services.invoices import issue_chargeback_note, issue_reinstatement
 from billing.services.payout_holds import place_hold
 from billing.services.plan_payments import record_dispute
 from billing.services.refunds import locked_payment, make_room

@@ -22,7 +22,7 @@ from billing.models import (
     Series,
     SubscriptionPayment,
 )
-from billing.services.invoices import document_of
+from billing.services.issuing import document_of
 from billing.services.numbering import number_of
 from billing.services.postings import EARNINGS
 

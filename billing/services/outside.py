@@ -17,8 +17,8 @@ from billing.errors import ProcessorRefused
 from billing.gateway import MadeRefund
 from billing.models import Payment, Refund, RefundReason, RefundStatus
 from billing.services import postings
+from billing.services.credit_notes import issue_credit_note
 from billing.services.finding import paid_payment_behind
-from billing.services.invoices import issue_credit_note
 from billing.services.refunds import UNDER_WAY, locked_payment, make_room, synchronise_refund, write_down
 from bookings.services.history import note
 from common.formats import lowered, money

@@ -22,9 +22,9 @@ from billing.models import AccountKind, LedgerAccount, Payout, PayoutLine, Payou
 from billing.payouts import Word, strategy_for
 from billing.services import payout_news as news
 from billing.services import postings
-from billing.services.invoices import issue_self_billing
 from billing.services.owed import in_the_way, owed_accounts, owed_for, owing
 from billing.services.payout_accounts import account_for
+from billing.services.self_billing import issue_self_billing
 from common.errors import MarketplaceError
 from common.leases import Clock, growing_pause
 from common.money import from_minor, rounded

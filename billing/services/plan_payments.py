@@ -14,7 +14,7 @@ from billing.errors import PaymentError
 from billing.gateway import Dispute
 from billing.gateway.subscriptions import RemoteInvoice
 from billing.models import ChargebackState, Subscription, SubscriptionPayment, Tier
-from billing.services import invoices, postings
+from billing.services import credit_notes, invoices, postings
 from common.money import Currency, from_minor
 
 log = logging.getLogger(__name__)
@@ -87,8 +87,8 @@ def _set_given_back(payment: SubscriptionPayment, back: Decimal, *, now: datetim
     payment.refunded = back
     payment.save(update_fields=["refunded"])
     postings.subscription_moved(payment, now=now)
-    invoices.issue_subscription_credit_note(subscription_payment=payment, now=now)
-    invoices.issue_subscription_reinstatement(subscription_payment=payment, now=now)
+    credit_notes.issue_subscription_credit_note(subscription_payment=payment, now=now)
+    credit_notes.issue_subscription_reinstatement(subscription_payment=payment, now=now)
     return True
 
 
@@ -110,8 +110,8 @@ def record_dispute(*, dispute: Dispute, state: ChargebackState, now: datetime) -
     payment.save(update_fields=["disputes", "disputed", "charged_back"])
     row.save(update_fields=["updated_at"])
     postings.subscription_moved(payment, now=now)
-    invoices.issue_subscription_credit_note(subscription_payment=payment, why=invoices.TAKEN_BACK, now=now)
-    invoices.issue_subscription_reinstatement(subscription_payment=payment, why=invoices.GIVEN_AGAIN, now=now)
+    credit_notes.issue_subscription_credit_note(subscription_payment=payment, why=credit_notes.TAKEN_BACK, now=now)
+    credit_notes.issue_subscription_reinstatement(subscription_payment=payment, why=credit_notes.GIVEN_AGAIN, now=now)
     return payment
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 from billing.documents.pdf import invoice_pdf
 from billing.documents.xml import invoice_xml
 from billing.models import Invoice
-from billing.services.invoices import document_of
+from billing.services.issuing import document_of
 from common import files
 
 log = logging.getLogger(__name__)

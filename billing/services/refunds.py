@@ -21,7 +21,7 @@ from billing import gateway
 from billing.errors import PaymentError, ProcessorAway, ProcessorRefused
 from billing.models import LedgerTransaction, Payment, PaymentStatus, Posting, Refund, RefundReason, RefundStatus
 from billing.services import postings
-from billing.services.invoices import issue_credit_note
+from billing.services.credit_notes import issue_credit_note
 from bookings.models import Booking
 from bookings.services.history import note
 from bookings.services.locks import locked

@@ -20,7 +20,7 @@ from accounts.tax import details_of
 from billing import mails
 from billing.documents.facts import StatementDocument, StatementLine, StatementTotal
 from billing.models import Invoice, Series
-from billing.services.invoices import document_of
+from billing.services.issuing import document_of
 from common.ids import short
 from common.languages import in_english
 from common.spreadsheets import Cell

@@ -27,7 +27,7 @@ from billing.documents.facts import InvoiceDocument, Party
 from billing.documents.figures import SELF_BILLED, FaultyDocument, due, tax_category, unit_price
 from billing.models import Invoice, Series
 from billing.services import printing
-from billing.services.invoices import document_of
+from billing.services.issuing import document_of
 from common.errors import MarketplaceError
 from common.formats import NOTHING, language, number, number_locale, region
 from common.money import rounded

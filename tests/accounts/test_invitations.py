@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import outbox
 from accounts.models import Invitation, Notification, OrganizationRole, OutgoingMail, User
 from accounts.permissions import NotAllowed
-from accounts.personal import erase
+from accounts.services.erasing import erase
 from accounts.services.invitations import (
     InvitationError,
     InvitationOver,

@@ -29,21 +29,10 @@ from tests.people import make_billing_details
 from tests.racing import twice_at_once
 from tests.signing_in import step_up
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stored")]
 
 PAGE = "/accounts/privacy/"
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture(autouse=True)
-def files(settings, tmp_path):
-    settings.STORAGES = settings.STORAGES | {
-        "default": {
-            "BACKEND": "django.core.files.storage.FileSystemStorage",
-            "OPTIONS": {"location": str(tmp_path / "files")},
-        }
-    }
-    return tmp_path / "files"
 
 
 def made(user, now):
@@ -176,10 +165,10 @@ def test_asking_too_often_is_refused(buyer, now, settings):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_make_it_once(buyer, now, files):
+def test_two_workers_make_it_once(buyer, now, stored):
     ask_for_export(user=buyer, now=now)
     assert sorted(twice_at_once(partial(exports.make_due, now=now))) == [0, 0, 1]
-    assert len(list((files / "exports").iterdir())) == 1
+    assert len(list((stored / "exports").iterdir())) == 1
     assert OutgoingMail.objects.filter(key__startswith="export-ready:").count() == 1
 
 
@@ -187,7 +176,7 @@ class Killed(BaseException):
     """As when the machine goes away: nothing is caught, nothing is written down."""
 
 
-def test_what_was_killed_is_begun_anew_once_it_has_been_silent(buyer, now, monkeypatch, files):
+def test_what_was_killed_is_begun_anew_once_it_has_been_silent(buyer, now, monkeypatch, stored):
     export = ask_for_export(user=buyer, now=now)
 
     def killed(*_args, **_more):
@@ -204,7 +193,7 @@ def test_what_was_killed_is_begun_anew_once_it_has_been_silent(buyer, now, monke
     export.refresh_from_db()
     assert export.is_there(now=now)
     assert export.attempts == 3
-    assert [file.name for file in (files / "exports").iterdir()] == [export.file.removeprefix("exports/")]
+    assert [file.name for file in (stored / "exports").iterdir()] == [export.file.removeprefix("exports/")]
 
 
 def test_what_fails_is_tried_again_and_then_given_up(buyer, now, monkeypatch):
@@ -227,7 +216,7 @@ def test_what_fails_is_tried_again_and_then_given_up(buyer, now, monkeypatch):
 
 
 @pytest.mark.parametrize("is_forgotten", [True, False], ids=["and-its-row-forgotten", "and-its-row-left"])
-def test_what_is_made_while_its_account_is_deleted_leaves_no_file(buyer, now, monkeypatch, files, is_forgotten):
+def test_what_is_made_while_its_account_is_deleted_leaves_no_file(buyer, now, monkeypatch, stored, is_forgotten):
     ask_for_export(user=buyer, now=now)
     put = exports.files.put
 
@@ -239,10 +228,10 @@ def test_what_is_made_while_its_account_is_deleted_leaves_no_file(buyer, now, mo
 
     monkeypatch.setattr(exports.files, "put", deleted_meanwhile)
     assert exports.make_due(now=now) == 0
-    assert list((files / "exports").iterdir()) == []
+    assert list((stored / "exports").iterdir()) == []
 
 
-def test_what_somebody_else_makes_meanwhile_keeps_its_file(buyer, now, monkeypatch, files):
+def test_what_somebody_else_makes_meanwhile_keeps_its_file(buyer, now, monkeypatch, stored):
     ask_for_export(user=buyer, now=now)
     put = exports.files.put
 
@@ -252,7 +241,7 @@ def test_what_somebody_else_makes_meanwhile_keeps_its_file(buyer, now, monkeypat
 
     monkeypatch.setattr(exports.files, "put", begun_anew)
     assert exports.make_due(now=now) == 0
-    assert len(list((files / "exports").iterdir())) == 1
+    assert len(list((stored / "exports").iterdir())) == 1
 
 
 def test_it_says_how_far_it_is(buyer, completed, now, monkeypatch):
@@ -273,12 +262,12 @@ def test_it_says_how_far_it_is(buyer, completed, now, monkeypatch):
     assert export.size == default_storage.size(export.file)
 
 
-def test_a_copy_is_deleted_with_its_file_when_its_time_is_over(buyer, now, files, settings):
+def test_a_copy_is_deleted_with_its_file_when_its_time_is_over(buyer, now, stored, settings):
     export = made(buyer, now)
     assert exports.forget_due(now=now + settings.MARKETPLACE_EXPORT - HOUR) == 0
     assert exports.forget_due(now=now + settings.MARKETPLACE_EXPORT + HOUR) == 1
     assert not DataExport.objects.filter(pk=export.pk).exists()
-    assert list((files / "exports").iterdir()) == []
+    assert list((stored / "exports").iterdir()) == []
 
 
 def test_an_expired_copy_cannot_be_opened(buyer, now, settings):

@@ -17,7 +17,7 @@ from billing.models import AccountKind, Chargeback, ChargebackState, Invoice, Re
 from billing.services import chargebacks, owed, refunds, webhooks
 from billing.services.check import problems
 from billing.services.invoice_checks import findings
-from billing.services.invoices import document_of
+from billing.services.issuing import document_of
 from billing.services.ledger import balance
 from billing.services.numbering import take_number
 from bookings.services import run

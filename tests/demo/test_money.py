@@ -9,7 +9,7 @@ from django.core.management import call_command
 from billing.gateway.listing import Lists
 from billing.models import Invoice, Payment, Payout, PayoutStatus, SavedCard, SepaFile, Series
 from billing.services import check, invoice_checks
-from billing.services.invoices import document_of
+from billing.services.issuing import document_of
 from billing.services.reconcile import reconcile
 from billing.services.statements import months_of
 from bookings.models import Booking, Charge, ChargeKind
