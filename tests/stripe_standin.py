@@ -38,7 +38,7 @@ class StandIn:
     def __init__(self, var: Path) -> None:
         for folder in ("log", "secrets"):
             (var / folder).mkdir(parents=True)
-        self._part = PaymentStandIn(var)
+        self._part = PaymentStandIn(var, durable=False)
         self.base = self._part.base
         self.port = self._part.port
         self.settings = self._part.env

@@ -85,7 +85,7 @@ class Parts:
             self.cache = Cache(self.var, durable=self.durable)
             self.parts.append(self.cache)
         if not self._stripe_given():
-            self.stand_in = PaymentStandIn(self.var, webhook_url=self.webhook_url)
+            self.stand_in = PaymentStandIn(self.var, webhook_url=self.webhook_url, durable=self.durable)
             self.parts.append(self.stand_in)
         for part in self.parts:
             part.begin()

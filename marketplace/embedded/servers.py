@@ -271,12 +271,18 @@ def _valkey() -> Path:
 
 
 class PaymentStandIn(Part):
-    """``localstripe``, a process of its own: it is free software under the GPL, and is never imported here."""
+    """``localstripe``, a process of its own: it is free software under the GPL, and is never imported here.
+
+    Args:
+        durable: what it holds outlives it however it ends, and the run. If not, it begins empty, and keeps what it holds
+            only where it is stopped and started again.
+    """
 
     name = "stripe"
 
-    def __init__(self, var: Path, *, webhook_url: str | None = None) -> None:
+    def __init__(self, var: Path, *, webhook_url: str | None = None, durable: bool = True) -> None:
         super().__init__(var)
+        self.durable = durable
         self.port = free_port()
         self.webhook_url = webhook_url
         self.webhook_secret = kept(var, "stripe_webhook_secret", lambda: f"whsec_{secrets.token_urlsafe(24)}")
@@ -299,8 +305,12 @@ class PaymentStandIn(Part):
     def begin(self) -> None:
         folder = self.var / "stripe"
         folder.mkdir(mode=0o700, exist_ok=True)
+        store = folder / "store.pickle"
+        if not self.durable and self.process is None:
+            store.unlink(missing_ok=True)  # of an earlier run
         env = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG", "TZ")}
-        env |= {"PYTHONPATH": str(HERE / "standin_site"), "LOCALSTRIPE_STORE": str(folder / "store.pickle")}
+        env |= {"PYTHONPATH": str(HERE / "standin_site"), "LOCALSTRIPE_STORE": str(store)}
+        env["LOCALSTRIPE_DURABLE"] = str(int(self.durable))
         self.process = launch(
             [sys.executable, "-m", "localstripe", "--port", str(self.port)],
             var=self.var,

@@ -3,14 +3,17 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import requests
 from environs import Env
 
 from marketplace.embedded.keeping import kept, write_env
 from marketplace.embedded.processes import InUseError, held
-from marketplace.embedded.servers import HERE
+from marketplace.embedded.servers import HERE, PaymentStandIn
 
 
 def test_settings_written_are_the_settings_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,19 +51,74 @@ def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
         pass
 
 
-def test_the_stand_in_keeps_its_store_where_it_is_told(tmp_path: Path) -> None:
-    store = tmp_path / "store.pickle"
+def test_the_stand_in_listens_on_this_machine_alone(tmp_path: Path) -> None:
     script = (
-        "import os, socket\n"
-        "path = '/tmp/localstripe.pickle'\n"
-        "with open(path, 'wb') as file: file.write(b'whole')\n"
-        "try:\n"
-        "    with open(path, 'wb') as file: file.write(b'ha'); raise KeyError\n"
-        "except KeyError: pass\n"
-        "with open(path, 'rb') as file: assert file.read() == b'whole'\n"
+        "import socket\n"
         "listening = socket.socket(socket.AF_INET6); listening.bind(('::', 0))\n"
         "assert listening.getsockname()[0] == '::ffff:127.0.0.1', listening.getsockname()\n"
     )
-    env = {**os.environ, "PYTHONPATH": str(HERE / "standin_site"), "LOCALSTRIPE_STORE": str(store)}
+    env = {**os.environ, "PYTHONPATH": str(HERE / "standin_site"), "LOCALSTRIPE_STORE": str(tmp_path / "store.pickle")}
     subprocess.run([sys.executable, "-c", script], env=env, check=True)
-    assert store.read_bytes() == b"whole"
+
+
+@contextmanager
+def stand_in(var: Path, *, durable: bool) -> Iterator[PaymentStandIn]:
+    for folder in ("log", "secrets"):
+        (var / folder).mkdir(exist_ok=True)
+    part = PaymentStandIn(var, durable=durable)
+    part.start()
+    try:
+        yield part
+    finally:
+        part.stop()
+
+
+def ask(part: PaymentStandIn, path: str, **data: str) -> requests.Response:
+    """With data a POST, without it a GET."""
+    method = "POST" if data else "GET"
+    auth = (part.env["STRIPE_SECRET_KEY"], "")
+    return requests.request(method, f"{part.base}/v1/{path}", data=data or None, auth=auth, timeout=10)
+
+
+def killed(part: PaymentStandIn) -> None:
+    assert part.process is not None
+    part.process.kill()
+    part.process.wait()
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_what_the_stand_in_has_said_outlives_it(tmp_path: Path, durable: bool) -> None:
+    with stand_in(tmp_path, durable=durable) as part:
+        made = ask(part, "customers", email="before@example.org").json()["id"]
+        ask(part, f"customers/{made}", email="after@example.org")
+        killed(part)
+        # In a file of its own, not in the one of everybody.
+        assert (tmp_path / "stripe" / "store.pickle").exists() == durable
+        part.start()
+        found = ask(part, f"customers/{made}")
+        assert found.json()["email"] == "after@example.org" if durable else found.status_code == 404
+
+
+def test_stopped_and_started_again_the_stand_in_holds_the_same_and_a_new_run_begins_empty(tmp_path: Path) -> None:
+    with stand_in(tmp_path, durable=False) as part:
+        made = ask(part, "customers", email="kept@example.org").json()["id"]
+        part.stop()
+        part.start()
+        assert ask(part, f"customers/{made}").ok
+    with stand_in(tmp_path, durable=False) as part:
+        assert ask(part, f"customers/{made}").status_code == 404
+
+
+def test_a_stand_in_that_is_killed_while_it_starts_loses_nothing(tmp_path: Path) -> None:
+    with stand_in(tmp_path, durable=True) as part:
+        for number in range(20):
+            ask(part, "customers", email=f"{number}@example.org")
+    store = tmp_path / "stripe" / "store.pickle"
+    before = store.read_bytes()
+    written = store.stat().st_ino
+    with stand_in(tmp_path, durable=True) as part:
+        assert len(ask(part, "customers?limit=100").json()["data"]) == 20
+        # Reading it has written nothing, so that there is no moment at which less is in it.
+        assert store.stat().st_ino == written
+        killed(part)
+    assert store.read_bytes() == before
