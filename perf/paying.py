@@ -9,7 +9,7 @@ hour after hour as a browser does: book, see the pay page, fill in the card form
 confirmed; then the same with a kept card. In turn with that, in rounds, the same calls are made to the same stand-in
 directly, and the bare view of 20 rows is asked for.
 
-The stand-in writes all it holds to a file at every change, so it gets slower with every payment: only what ran in turn
+The stand-in writes all it holds to a file for each request that changes it, so it gets slower with every payment: only what ran in turn
 with it can be compared.
 
 At the end it is proved that every booking was paid once, at the processor and here, that the ledger is right, that
