@@ -11,10 +11,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
 from honcho.manager import Manager
+from honcho.printer import Message
 
 from marketplace.embedded.keeping import write_env
 from marketplace.embedded.parts import WEBHOOK_PATH, Parts, undisturbed
@@ -43,6 +45,21 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         log.error("Could not prepare the database and the static files (exit status %s).", error.returncode)
     return 1
+
+
+class Programs(Manager):  # type: ignore[misc]  # honcho has no types
+    """Runs programs, each watched by a process of its own, until one of them ends."""
+
+    def notice_the_killed(self) -> None:
+        """A watcher that was killed cannot tell of its end, and would be waited for for ever: tell of it in its place.
+
+        Its program is ended with whatever else a run leaves behind.
+        """
+        for name, known in self._processes.items():
+            watcher = known.get("process")
+            if watcher is not None and watcher.exitcode and "pid" in known and known.get("returncode") is None:
+                ended = {"returncode": watcher.exitcode}
+                self.events.put(Message(type="stop", data=ended, time=datetime.now(), name=name, colour=None))  # noqa: DTZ005
 
 
 class Serve:
@@ -98,17 +115,17 @@ class Serve:
     def serve(self, parts: Parts, env: dict[str, str]) -> int:
         """Run the web server, the worker and beat until one of them ends or a signal comes."""
         multiprocessing.set_start_method("fork", force=True)
-        manager = Manager()
+        programs = Programs()
         for name, command in self.commands(env).items():
-            manager.add_process(name, f"exec {shlex.join(command)}", env=env, cwd=str(ROOT))
+            programs.add_process(name, f"exec {shlex.join(command)}", env=env, cwd=str(ROOT))
         # A little later, so that honcho's forks have been made before there is a second thread.
-        for job in (lambda: self.announce(env), lambda: self.keep(parts)):
+        for job in (lambda: self.announce(env), lambda: self.keep(parts, programs)):
             timer = threading.Timer(1, job)
             timer.daemon = True
             timer.start()
-        manager.loop()
+        programs.loop()
         self.stopping.set()
-        if manager.returncode in (130, 143):  # by our own Ctrl-C or SIGTERM
+        if programs.returncode in (130, 143):  # by our own Ctrl-C or SIGTERM
             log.info("Stopped.")
             return 0
         log.error("A part of the marketplace ended by itself, so the rest was stopped. Its last lines are above.")
@@ -136,9 +153,10 @@ class Serve:
             "beat": [*celery, "beat", "--loglevel", "WARNING", "--pidfile", ""],
         }
 
-    def keep(self, parts: Parts) -> None:
+    def keep(self, parts: Parts, programs: Programs) -> None:
         """A part that dies is started again; the marketplace shows its outage page meanwhile, and recovers."""
         while not self.stopping.wait(2):
+            programs.notice_the_killed()
             try:
                 parts.revive()
             except PartsError as error:

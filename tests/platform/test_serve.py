@@ -128,6 +128,13 @@ def test_killed_and_started_again_it_finds_its_data(serving: Serving) -> None:
     assert "kept@example.com" in customer(serving, f"/{created}")
 
 
+def watchers(serving: Serving) -> list[int]:
+    """The processes that bin/serve has forked, each of which runs one of the programs."""
+    children = Path(f"/proc/{serving.process.pid}/task/{serving.process.pid}/children").read_text().split()
+    own = Path(f"/proc/{serving.process.pid}/cmdline").read_bytes()
+    return [int(pid) for pid in children if Path(f"/proc/{pid}/cmdline").read_bytes() == own]
+
+
 def test_ctrl_c_leaves_no_process(serving: Serving) -> None:
     everything = serving.living()
     names = {Path(f"/proc/{pid}/comm").read_text().strip() for pid in everything}
@@ -136,6 +143,20 @@ def test_ctrl_c_leaves_no_process(serving: Serving) -> None:
     assert [pid for pid in everything if alive(pid)] == []
     assert serving.living() == []
     assert not (serving.var / "run" / "env").exists()
+
+
+def test_when_what_watches_a_program_is_killed_everything_is_stopped(serving: Serving) -> None:
+    if serving.process.poll() is not None:
+        serving.start()
+    everything = serving.living()
+    found = watchers(serving)
+    assert len(found) >= 4  # web, worker, outside, beat
+
+    os.kill(found[-1], signal.SIGKILL)
+
+    assert serving.process.wait(60) == 1
+    assert "ended by itself" in serving.output.read_text()
+    assert [pid for pid in everything if alive(pid)] == []
 
 
 def test_stripe_keys_are_given_together_or_not_at_all(folder: Path) -> None:
