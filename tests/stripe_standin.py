@@ -9,7 +9,7 @@ import hmac
 import http.server
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +30,19 @@ GOOD = "4242424242424242"
 DECLINED_WHEN_CHARGED = "4000000000000341"
 DECLINED_AT_ONCE = "4000000000000002"
 NEEDS_AUTHENTICATION = "4000002500003155"
+
+
+def ask_processor(
+    settings: Mapping[str, str],
+    path: str,
+    *,
+    query: Mapping[str, Any] | None = None,
+    data: Mapping[str, str] | None = None,
+) -> requests.Response:
+    """What the processor of these settings answers: with data to a POST, without it to a GET."""
+    method, url = "POST" if data else "GET", f"{settings['STRIPE_API_BASE']}/v1/{path}"
+    key = {"Authorization": f"Bearer {settings['STRIPE_SECRET_KEY']}"}
+    return requests.request(method, url, params=query, data=data or None, headers=key, timeout=10)
 
 
 class StandIn:
@@ -83,8 +96,7 @@ class StandIn:
     # What it holds.
 
     def get(self, path: str, **query: Any) -> dict[str, Any]:
-        auth = {"Authorization": f"Bearer {self.settings['STRIPE_SECRET_KEY']}"}
-        answer = requests.get(f"{self.base}/v1/{path}", params=query, headers=auth, timeout=10)
+        answer = ask_processor(self.settings, path, query=query)
         answer.raise_for_status()
         return answer.json()
 

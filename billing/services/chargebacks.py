@@ -97,7 +97,7 @@ def take_dispute(dispute: Dispute, *, now: datetime) -> Chargeback | None:
         plans = SubscriptionPayment.objects.filter(stripe_payment_intent=dispute.payment_intent or None)
         if (of_plan := plans.first()) is not None:
             _check(dispute, of_plan.currency)
-            _write_down_of_plan(dispute, now=now)
+            _write_down_of_plan(of_plan, dispute, now=now)
         return None
     _check(dispute, payment.currency)
     return _write_down(payment, dispute, now=now)
@@ -177,9 +177,9 @@ def _tell(chargeback: Chargeback, *, is_looked_at: bool, now: datetime) -> None:
 
 
 @transaction.atomic
-def _write_down_of_plan(dispute: Dispute, *, now: datetime) -> None:
+def _write_down_of_plan(payment: SubscriptionPayment, dispute: Dispute, *, now: datetime) -> None:
     """With its postings and documents. Administrators are told once for each status."""
-    payment = record_dispute(dispute=dispute, state=STATES[dispute.status], now=now)
+    payment = record_dispute(payment=payment, dispute=dispute, state=STATES[dispute.status], now=now)
     page = reverse("admin:billing_subscriptionpayment_change", args=[payment.pk])
     key = f"plan-dispute:{dispute.id}:{dispute.status}"
     for user in administrators():

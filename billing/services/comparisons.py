@@ -40,6 +40,12 @@ class Comparison:
     one: Callable[[str, str], Listed] = field(compare=False)
 
 
+def _bank_payouts(lists: Lists) -> Iterator[Listed]:
+    accounts = PayoutAccount.objects.filter(method=PayoutMethod.CONNECT).order_by("pk")
+    for account in accounts.values_list("stripe_account", flat=True).iterator():
+        yield from lists.bank_payouts(account or "")
+
+
 UNDECIDED = ("requires_payment_method", "requires_confirmation", "requires_action", "processing", "requires_capture")
 
 #: Payments of plans are listed among the others; their own rows are compared with the invoices.
@@ -157,15 +163,9 @@ BANK_PAYOUTS = Comparison(
     },
     waits=(),
     moves=("pending", "in_transit", "paid"),
-    source=lambda lists: _bank_payouts(lists),
+    source=_bank_payouts,
     one=listing.one_bank_payout,
 )
-
-
-def _bank_payouts(lists: Lists) -> Iterator[Listed]:
-    accounts = PayoutAccount.objects.filter(method=PayoutMethod.CONNECT).order_by("pk")
-    for account in accounts.values_list("stripe_account", flat=True).iterator():
-        yield from lists.bank_payouts(account or "")
 
 
 def comparisons() -> list[Comparison]:

@@ -22,6 +22,8 @@ from common.languages import in_english
 from common.money import minor_unit
 
 ZERO = Decimal(0)
+#: What documents say of refunds of plans.
+REFUNDED, KEPT_AFTER_ALL = "Refunded", "Not refunded after all"
 #: What documents say of chargebacks.
 TAKEN_BACK, GIVEN_AGAIN = "Taken back by the cardholder's bank", "Given back by the cardholder's bank"
 
@@ -77,7 +79,7 @@ def issue_reinstatement(*, chargeback: Chargeback, now: datetime) -> list[Invoic
 
 @in_english()
 def issue_subscription_credit_note(
-    *, subscription_payment: SubscriptionPayment, now: datetime, why: str = "Refunded"
+    *, subscription_payment: SubscriptionPayment, now: datetime, why: str = REFUNDED
 ) -> Invoice | None:
     """For what went back of a period of a plan and is in no credit note yet; ``None`` where that is nothing."""
     invoice = first_of_plan(subscription_payment)
@@ -89,7 +91,7 @@ def issue_subscription_credit_note(
 
 @in_english()
 def issue_subscription_reinstatement(
-    *, subscription_payment: SubscriptionPayment, now: datetime, why: str = "Not refunded after all"
+    *, subscription_payment: SubscriptionPayment, now: datetime, why: str = KEPT_AFTER_ALL
 ) -> list[Invoice]:
     """For what credit notes of a period of a plan took back and was kept after all: the refund has failed, or a bank has
     decided otherwise.

@@ -86,21 +86,16 @@ def _set_given_back(payment: SubscriptionPayment, back: Decimal, *, now: datetim
         return False
     payment.refunded = back
     payment.save(update_fields=["refunded"])
-    postings.subscription_moved(payment, now=now)
-    credit_notes.issue_subscription_credit_note(subscription_payment=payment, now=now)
-    credit_notes.issue_subscription_reinstatement(subscription_payment=payment, now=now)
+    _moved(payment, back=credit_notes.REFUNDED, again=credit_notes.KEPT_AFTER_ALL, now=now)
     return True
 
 
-def record_dispute(*, dispute: Dispute, state: ChargebackState, now: datetime) -> SubscriptionPayment:
-    """Write down what a bank asks, takes or decides about a payment of a plan: any order, any number of times.
-
-    Raises:
-        SubscriptionPayment.DoesNotExist: it is about none.
-    """
-    found = SubscriptionPayment.objects.get(stripe_payment_intent=dispute.payment_intent)
-    row = Subscription.objects.select_for_update(of=("self",)).get(pk=found.subscription_id)
-    payment = SubscriptionPayment.objects.select_related("subscription__user").get(pk=found.pk)
+def record_dispute(
+    *, payment: SubscriptionPayment, dispute: Dispute, state: ChargebackState, now: datetime
+) -> SubscriptionPayment:
+    """Write down what a bank asks, takes or decides about a payment of a plan: any order, any number of times."""
+    row = Subscription.objects.select_for_update(of=("self",)).get(pk=payment.subscription_id)
+    payment = SubscriptionPayment.objects.select_related("subscription__user").get(pk=payment.pk)
     said = {"status": dispute.status, "state": str(state), "amount": str(from_minor(dispute.amount, dispute.currency))}
     if payment.disputes.get(dispute.id) == said:
         return payment
@@ -109,10 +104,19 @@ def record_dispute(*, dispute: Dispute, state: ChargebackState, now: datetime) -
     payment.charged_back = _taken(payment, ChargebackState.LOST)
     payment.save(update_fields=["disputes", "disputed", "charged_back"])
     row.save(update_fields=["updated_at"])
-    postings.subscription_moved(payment, now=now)
-    credit_notes.issue_subscription_credit_note(subscription_payment=payment, why=credit_notes.TAKEN_BACK, now=now)
-    credit_notes.issue_subscription_reinstatement(subscription_payment=payment, why=credit_notes.GIVEN_AGAIN, now=now)
+    _moved(payment, back=credit_notes.TAKEN_BACK, again=credit_notes.GIVEN_AGAIN, now=now)
     return payment
+
+
+def _moved(payment: SubscriptionPayment, *, back: str, again: str, now: datetime) -> None:
+    """More or less of it went back: post it, credit what went back, invoice again what was kept after all.
+
+    Args:
+        back, again: what the documents say of it.
+    """
+    postings.subscription_moved(payment, now=now)
+    credit_notes.issue_subscription_credit_note(subscription_payment=payment, why=back, now=now)
+    credit_notes.issue_subscription_reinstatement(subscription_payment=payment, why=again, now=now)
 
 
 def _taken(payment: SubscriptionPayment, state: ChargebackState) -> Decimal:

@@ -11,7 +11,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from datetime import datetime
 from pathlib import Path
 
 import psycopg
@@ -59,7 +58,7 @@ class Programs(Manager):  # type: ignore[misc]  # honcho has no types
             watcher = known.get("process")
             if watcher is not None and watcher.exitcode and "pid" in known and known.get("returncode") is None:
                 ended = {"returncode": watcher.exitcode}
-                self.events.put(Message(type="stop", data=ended, time=datetime.now(), name=name, colour=None))  # noqa: DTZ005
+                self.events.put(Message(type="stop", data=ended, time=self._clock.now(), name=name, colour=None))
 
 
 class Serve:

@@ -1,6 +1,7 @@
 """What the parts that run beside the marketplace's own code have to keep to."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from environs import Env
 from marketplace.embedded.keeping import kept, write_env
 from marketplace.embedded.processes import InUseError, held
 from marketplace.embedded.servers import HERE, PaymentStandIn
+from tests.stripe_standin import ask_processor
 
 
 def test_settings_written_are_the_settings_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +63,31 @@ def test_the_stand_in_listens_on_this_machine_alone(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", script], env=env, check=True)
 
 
+def test_the_stand_ins_store_is_written_where_it_is_told_and_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = tmp_path / "store.pickle"
+    script = (
+        "import pickle\n"
+        "class Broken:\n"
+        "    def __reduce__(self): raise KeyError\n"
+        "def keep(thing):\n"
+        "    with open('/tmp/localstripe.pickle', 'wb') as file: pickle.dump(thing, file)\n"
+        "import sitecustomize\n"
+        "keep({'all': 'of it'})\n"
+        "sitecustomize._keeper.write()\n"
+        "keep({'much': 'x' * 1_000_000, 'then': Broken()})\n"
+        "try:\n"
+        "    sitecustomize._keeper.write()\n"
+        "except KeyError: pass\n"
+        "else: raise AssertionError('it was written')\n"
+        "with open('/tmp/localstripe.pickle', 'rb') as file: assert pickle.load(file) == {'all': 'of it'}\n"
+        "keep({'all': 'of the rest'})\n"
+    )
+    env = {**os.environ, "PYTHONPATH": str(HERE / "standin_site"), "LOCALSTRIPE_STORE": str(store)}
+    subprocess.run([sys.executable, "-c", script], env=env, check=True)
+    with store.open("rb") as file:
+        assert pickle.load(file) == {"all": "of the rest"}, "what was not written yet is, at the end"
+
+
 @contextmanager
 def stand_in(var: Path, *, durable: bool) -> Iterator[PaymentStandIn]:
     for folder in ("log", "secrets"):
@@ -74,10 +101,7 @@ def stand_in(var: Path, *, durable: bool) -> Iterator[PaymentStandIn]:
 
 
 def ask(part: PaymentStandIn, path: str, **data: str) -> requests.Response:
-    """With data a POST, without it a GET."""
-    method = "POST" if data else "GET"
-    auth = (part.env["STRIPE_SECRET_KEY"], "")
-    return requests.request(method, f"{part.base}/v1/{path}", data=data or None, auth=auth, timeout=10)
+    return ask_processor(part.env, path, data=data)
 
 
 def killed(part: PaymentStandIn) -> None:

@@ -5,7 +5,6 @@ import shutil
 import signal
 import stat
 import subprocess
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import redis
 
 from marketplace.embedded.processes import alive, free_port
 from tests.running import ROOT, Serving, ask, short_lived_folder, until
+from tests.stripe_standin import ask_processor
 
 NOT_COPIED = shutil.ignore_patterns(".venv", "var", ".git", "staticfiles", "__pycache__", ".*_cache", ".hypothesis")
 
@@ -38,14 +38,6 @@ def serving(folder: Path) -> Iterator[Serving]:
         yield serving
     finally:
         serving.gone()
-
-
-def customer(serving: Serving, path: str = "", data: bytes | None = None) -> str:
-    settings = serving.settings()
-    request = urllib.request.Request(f"{settings['STRIPE_API_BASE']}/v1/customers{path}", data=data)
-    request.add_header("Authorization", f"Bearer {settings['STRIPE_SECRET_KEY']}")
-    with urllib.request.urlopen(request, timeout=5) as response:
-        return response.read().decode()
 
 
 def test_it_answers_and_says_where_its_parts_are(serving: Serving) -> None:
@@ -113,7 +105,7 @@ def test_killed_and_started_again_it_finds_its_data(serving: Serving) -> None:
         connection.execute("INSERT INTO kept VALUES ('still here')")
     with redis.Redis.from_url(settings["REDIS_URL"]) as cache:
         cache.set("kept", "still here")
-    created = customer(serving, data=b"email=kept@example.com").partition('"id": "')[2].partition('"')[0]
+    created = ask_processor(settings, "customers", data={"email": "kept@example.com"}).json()["id"]
     before = serving.living()
 
     serving.kill()  # no chance to tidy up
@@ -125,7 +117,7 @@ def test_killed_and_started_again_it_finds_its_data(serving: Serving) -> None:
         assert connection.execute("SELECT word FROM kept").fetchone() == ("still here",)
     with redis.Redis.from_url(settings["REDIS_URL"]) as cache:
         assert cache.get("kept") == b"still here"
-    assert "kept@example.com" in customer(serving, f"/{created}")
+    assert ask_processor(settings, f"customers/{created}").json()["email"] == "kept@example.com"
 
 
 def watchers(serving: Serving) -> list[int]:
